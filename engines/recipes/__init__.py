@@ -1,0 +1,1 @@
+"""Recipes: how each engine was trained, evaluated and exported. Never shipped; need the extra [train]."""

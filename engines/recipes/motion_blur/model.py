@@ -1,0 +1,169 @@
+"""The motion-blur segmenter: a fixed band-energy stem to stride 4 and a plain residual U-Net below it.
+
+Dense 3x3 / 1x1 convolutions in multiples of 16 at stride 4 and coarser only: what a CPU trains and runs
+fastest (depthwise layers, full-resolution layers and bilinear enlargement are what makes a step slow).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - torch's own idiom
+from torch import Tensor, nn
+
+STRIDE = 4  # output cells are 4 x 4 input pixels
+SIZE_MULTIPLE = 64  # five halvings after the stem's stride 4
+EXTENT_FULL_SCALE_PX = 24.0  # intensity 1.0 means a blur extent of 24 px or more at analysis scale
+EVIDENCE_WEIGHT_FLOOR = 0.15  # evidence weights live in [0.15, 1]; output evidence is stretched to [0, 1]
+LUMA = (0.299, 0.587, 0.114)  # BT.601, what JPEG and most cameras use
+ENERGY_FLOOR = 6e-4  # below 1/6 of an 8-bit step: quantisation, not texture
+
+
+@dataclass(frozen=True, slots=True)
+class Widths:
+    """Channels at strides 4, 8, 16, 32, 64."""
+
+    channels: tuple[int, int, int, int, int] = (48, 96, 128, 192, 192)
+    orientations: int = 8
+    evidence: int = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Logits at stride 4, each (N, 1, h, w) float32, and the mask logit at stride 16 for deep supervision."""
+
+    probability: Tensor
+    intensity: Tensor
+    evidence: Tensor
+    coarse: Tensor
+
+
+def derivative_bank(n_orientations: int = 8, size: int = 7) -> Tensor:
+    """First and second Gaussian derivatives at n orientations: (2n, 1, size, size) float32, zero mean, unit L1.
+
+    Elongated (0.8 across, 1.4 along): motion removes energy along one direction and leaves the other,
+    defocus removes both, so the network must see orientations apart.
+    """
+    half = size // 2
+    axis = torch.arange(-half, half + 1, dtype=torch.float32)
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    filters = []
+    for k in range(n_orientations):
+        angle = math.pi * k / n_orientations
+        across = x * math.cos(angle) + y * math.sin(angle)
+        along = -x * math.sin(angle) + y * math.cos(angle)
+        bell = torch.exp(-(across**2 / (2 * 0.8**2) + along**2 / (2 * 1.4**2)))
+        for kernel in (-across * bell, (across**2 / 0.64 - 1) * bell):
+            centred = kernel - kernel.mean()
+            filters.append(centred / centred.abs().sum())
+    return torch.stack(filters)[:, None]
+
+
+class BandEnergy(nn.Module):
+    """RGB (N, 3, H, W) in [0, 1] -> (N, 8n + 3, H/4, W/4) float32: log energies of three octaves, and colour.
+
+    Fixed, and always in fp32: one 8-bit step of luma (1/256) is as large as the texture looked for,
+    and bf16 loses it.
+    """
+
+    def __init__(self, n_orientations: int) -> None:
+        super().__init__()
+        bank = derivative_bank(n_orientations)
+        for level in range(3):
+            self.register_buffer(f"bank{level}", bank.clone())
+        self.register_buffer("luma", torch.tensor(LUMA)[None, :, None, None])
+
+    @torch.no_grad()
+    def forward(self, rgb: Tensor) -> Tensor:
+        with torch.autocast(rgb.device.type, enabled=False):
+            level = (rgb.float() * self.luma).sum(1, keepdim=True)
+            energies = []
+            for octave, bank in enumerate((self.bank0, self.bank1, self.bank2)):
+                padded = F.pad(level, (3, 3, 3, 3), mode="reflect")
+                energy = F.conv2d(padded, bank).abs_()
+                cell = STRIDE >> octave
+                energies.append(F.avg_pool2d(energy, cell) if cell > 1 else energy)
+                if octave == 0:  # the strongest edge of a cell tells a thin sharp line from even texture
+                    energies.append(F.max_pool2d(energy, STRIDE))
+                if octave < 2:
+                    level = F.avg_pool2d(level, 2)
+            log_energy = (torch.cat(energies, 1) + ENERGY_FLOOR).log() * 0.5 + 2.3  # about [-1.4, 1.4]
+            return torch.cat([log_energy, F.avg_pool2d(rgb.float(), STRIDE) * 2 - 1], 1)
+
+
+class ConvNorm(nn.Sequential):
+    """3x3 convolution, BatchNorm, optional ReLU."""
+
+    def __init__(self, n_in: int, n_out: int, *, stride: int = 1, relu: bool = True) -> None:
+        layers: list[nn.Module] = [nn.Conv2d(n_in, n_out, 3, stride, 1, bias=False), nn.BatchNorm2d(n_out)]
+        if relu:
+            layers.append(nn.ReLU(inplace=True))
+        super().__init__(*layers)
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions around an identity."""
+
+    def __init__(self, n_channels: int) -> None:
+        super().__init__()
+        self.first = ConvNorm(n_channels, n_channels)
+        self.second = ConvNorm(n_channels, n_channels, relu=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.second(self.first(x)))
+
+
+class Decoder(nn.Module):
+    """One step up: reduce the coarse map, enlarge it by nearest neighbour, add the skip, refine."""
+
+    def __init__(self, n_coarse: int, n_fine: int, *, residual: bool) -> None:
+        super().__init__()
+        self.reduce = nn.Conv2d(n_coarse, n_fine, 1, bias=False)
+        self.refine = nn.Sequential(ConvNorm(n_fine, n_fine), *([Residual(n_fine)] if residual else []))
+
+    def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
+        return self.refine(F.interpolate(self.reduce(coarse), scale_factor=2.0, mode="nearest") + skip)
+
+
+class Segmenter(nn.Module):
+    """RGB (N, 3, H, W) float in [0, 1], H and W multiples of 64 -> `Prediction` (logits at stride 4)."""
+
+    def __init__(self, widths: Widths | None = None) -> None:
+        super().__init__()
+        self.widths = widths or Widths()
+        channels = self.widths.channels
+        self.energy = BandEnergy(self.widths.orientations)
+        self.mix = ConvNorm(8 * self.widths.orientations + 3, channels[0])
+        self.enter = Residual(channels[0])
+        pairs = list(zip(channels[:-1], channels[1:], strict=True))
+        self.down = nn.ModuleList(ConvNorm(fine, coarse, stride=2) for fine, coarse in pairs)
+        self.encode = nn.ModuleList(nn.Sequential(Residual(c), Residual(c)) for _, c in pairs)
+        self.up = nn.ModuleList(Decoder(coarse, fine, residual=i > 0) for i, (fine, coarse) in enumerate(pairs))
+        self.head = nn.Conv2d(channels[0], 2, 1)
+        self.evidence = nn.Sequential(ConvNorm(channels[0], self.widths.evidence), nn.Conv2d(self.widths.evidence, 1, 1))
+        self.coarse = nn.Conv2d(channels[2], 1, 1)
+
+    def features(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
+        """Decoded features at strides 4 and 16."""
+        x = self.enter(self.mix(self.energy(rgb).contiguous(memory_format=torch.channels_last)))
+        skips = [x]
+        for down, encode in zip(self.down, self.encode, strict=True):
+            x = encode(down(x))
+            skips.append(x)
+        at_16 = x
+        for i in (3, 2, 1, 0):
+            x = self.up[i](x, skips[i])
+            if i == 2:
+                at_16 = x
+        return x, at_16
+
+    def forward(self, rgb: Tensor) -> Prediction:
+        if rgb.shape[-1] % SIZE_MULTIPLE or rgb.shape[-2] % SIZE_MULTIPLE:
+            height, width = (-(-s // SIZE_MULTIPLE) * SIZE_MULTIPLE for s in rgb.shape[-2:])
+            message = f"sides must be multiples of {SIZE_MULTIPLE}: got {tuple(rgb.shape[-2:])}, next {(height, width)}"
+            raise ValueError(message)
+        fine, at_16 = self.features(rgb)
+        mask_and_extent = self.head(fine)
+        return Prediction(mask_and_extent[:, :1], mask_and_extent[:, 1:], self.evidence(fine), self.coarse(at_16))
