@@ -1,0 +1,34 @@
+"""Checkpoints: written whole or not at all, read without executing anything they contain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from .import_sketch import load_sketch
+from .model import Segmenter, Widths
+
+
+def save(path: Path, content: dict[str, object]) -> None:
+    """Write to a neighbour first: a kill in the middle leaves the last checkpoint readable."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    torch.save(content, partial)
+    partial.replace(path)
+
+
+def load(path: Path) -> dict[str, object]:
+    """Tensors and plain values only."""
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def load_network(path: Path) -> Segmenter:
+    """The averaged (EMA) network of a checkpoint, or the first sketch's .npz, ready to evaluate."""
+    if path.suffix == ".npz":
+        return load_sketch(path)
+    content = load(path)
+    channels, orientations, evidence = content["widths"]
+    network = Segmenter(Widths(tuple(channels), orientations, evidence))
+    network.load_state_dict(content["ema"])
+    return network.eval()
