@@ -201,6 +201,18 @@ class FrameScore:
     blur: Rle | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Bands:
+    """Limits of a rule: `pass_limit` still passes, `borderline_limit` (if any) is still borderline, beyond: fail.
+
+    `worse` is the direction that is worse, so "higher" means the limits are upper bounds.
+    """
+
+    pass_limit: float
+    borderline_limit: float | None = None
+    worse: Literal["higher", "lower"] = "higher"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """What one rule said about one frame (or one region of it), with the sentence people read."""
@@ -218,6 +230,7 @@ class Finding:
     frame_index: int = 0
     start_s: float = 0.0
     end_s: float = 0.0
+    bands: Bands | None = None  # what the sheet draws `value` against
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
