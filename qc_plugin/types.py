@@ -203,7 +203,7 @@ class FrameScore:
 
 @dataclass(frozen=True, slots=True)
 class Bands:
-    """Limits of a rule: `pass_limit` still passes, `borderline_limit` (if any) is still borderline, beyond: fail.
+    """Limits of a rule: at `pass_limit` still pass, at `borderline_limit` (if any) borderline, beyond it fail.
 
     `worse` is the direction that is worse, so "higher" means the limits are upper bounds.
     """
