@@ -1,0 +1,110 @@
+"""A session: one engine loaded on one back-end. Named tensors in, named tensors out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qc_plugin.errors import QcError
+from qc_plugin.inference.spec import EngineSpec, TensorSpec
+from qc_plugin.types import EngineUse
+
+Array = NDArray[Any]
+
+
+class Session(Protocol):
+    """What every back-end gives. One session is used by one thread at a time.
+
+    `backend` and `device` say what runs, `precision` what it computes in: "f32", "bf16", "f16" or "int8".
+    """
+
+    @property
+    def spec(self) -> EngineSpec:
+        """The contract of the engine that was loaded."""
+
+    @property
+    def backend(self) -> str:
+        """A key of `select.BACKENDS`."""
+
+    @property
+    def device(self) -> str:
+        """The device as the runtime calls it, e.g. "CPU"."""
+
+    @property
+    def precision(self) -> str:
+        """What the runtime computes in."""
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Outputs by name for inputs by name. The arrays are the caller's: the next run does not write to them.
+
+        Raises ValueError for inputs that break the contract (name, dtype, rank, channels, size).
+        """
+
+    def close(self) -> None:
+        """Give memory back; the session cannot run afterwards. Closing twice is fine."""
+
+
+def check_inputs(spec: EngineSpec, inputs: Mapping[str, Array]) -> None:
+    """Raise ValueError, with expected and got, unless `inputs` are what the engine's contract asks for."""
+    wanted = {tensor.name for tensor in spec.inputs}
+    if set(inputs) != wanted:
+        raise ValueError(f"{spec.name}: expected inputs {sorted(wanted)}, got {sorted(inputs)}")
+    for tensor in spec.inputs:
+        _check_input(spec, tensor, inputs[tensor.name])
+
+
+def _check_input(spec: EngineSpec, tensor: TensorSpec, array: Array) -> None:
+    where = f"{spec.name}.{tensor.name}"
+    if not isinstance(array, np.ndarray) or array.dtype != np.dtype(tensor.dtype):
+        got = getattr(array, "dtype", type(array).__name__)
+        raise ValueError(f"{where}: expected a {tensor.dtype} array, got {got}")
+    if array.ndim != len(tensor.layout) or array.size == 0:
+        raise ValueError(f"{where}: expected a filled {tensor.layout} array, got shape {array.shape}")
+    sizes = dict(zip(tensor.layout, array.shape, strict=True))
+    channels = {"RGB": 3, "BGR": 3, "GRAY": 1, None: sizes.get("C")}[tensor.colour]
+    if sizes.get("C") != channels:
+        raise ValueError(f"{where}: expected {channels} channels ({tensor.colour}), got shape {array.shape}")
+    for axis in "HW":
+        if axis in sizes and not spec.size.takes(sizes[axis]):
+            rule = f"a multiple of {spec.size.multiple} in {spec.size.min}..{spec.size.max}"
+            raise ValueError(f"{where}: expected {axis} to be {rule}, got shape {array.shape}")
+
+
+def check_outputs(spec: EngineSpec, outputs: Mapping[str, Array]) -> None:
+    """Raise QcError if an output is NaN, infinite or outside the range its contract states.
+
+    A network that computes rubbish must stop the run: a NaN compares as "not blurred", which would pass.
+    """
+    for tensor in spec.outputs:
+        array = outputs[tensor.name]
+        if array.size == 0 or array.dtype.kind != "f":
+            continue
+        low, high = float(array.min()), float(array.max())
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise QcError(f"{spec.name}.{tensor.name}: the engine gave NaN or infinity; {_REPORT}")
+        if tensor.range is not None and not (
+            tensor.range[0] - _SLACK <= low and high <= tensor.range[1] + _SLACK
+        ):
+            raise QcError(
+                f"{spec.name}.{tensor.name}: expected values in {list(tensor.range)}, got {low:g} to {high:g}; {_REPORT}"
+            )
+
+
+_SLACK = 1e-3  # reduced precision may end a sigmoid a rounding step beyond 1
+_REPORT = "run `qc-plugin engines verify`, then try `--backend onnxruntime`, and report it with the file"
+
+
+def engine_use(session: Session) -> EngineUse:
+    """Which engine ran and how, for the provenance of a report."""
+    spec = session.spec
+    return EngineUse(
+        name=spec.name,
+        version=spec.version,
+        sha256=spec.model_file(session.precision).sha256,
+        backend=session.backend,
+        device=session.device,
+        precision=session.precision,
+    )
