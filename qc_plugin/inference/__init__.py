@@ -1,0 +1,1 @@
+"""Engines under contract, and the back-ends that run them."""

@@ -1,12 +1,15 @@
 """Just enough of the ONNX file format to see whether a model keeps tensors outside its file.
 
-The `onnx` package is not a run-time dependency, and a runtime that resolves such references by itself would read
-files that no checksum covers (and, with a hostile path, files of the user). Field numbers: onnx.proto3.
+The `onnx` package is not a run-time dependency, and a runtime that resolves such references by itself would
+read files that no checksum covers (and, with a hostile path, files of the user). Field numbers: onnx.proto3.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
@@ -96,6 +99,6 @@ def _varint(message: memoryview, position: int) -> tuple[int, int]:
         byte = message[position]
         position += 1
         value |= (byte & 0x7F) << shift
-        if byte < 0x80:  # noqa: PLR2004 - the continuation bit
+        if byte < 0x80:
             return value, position
     raise ValueError("a number is longer than 64 bits")

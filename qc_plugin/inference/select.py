@@ -1,14 +1,16 @@
-"""Which back-end runs an engine: one visible dict, and a choice that is never silent (`Session.backend` says it)."""
+"""Which back-end runs an engine: one visible dict, and a choice that `Session.backend` always states."""
 
 from __future__ import annotations
 
 import difflib
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from qc_plugin.errors import EngineError
 from qc_plugin.inference.backends import onnxruntime, openvino
-from qc_plugin.inference.session import Session
-from qc_plugin.inference.spec import EngineSpec
+
+if TYPE_CHECKING:
+    from qc_plugin.inference.session import Session
+    from qc_plugin.inference.spec import EngineSpec
 
 
 class Backend(Protocol):
@@ -34,8 +36,8 @@ def open_session(
     """Load an engine on a back-end.
 
     `backend`: a key of BACKENDS, or "auto": the first of AUTO_ORDER that is installed. `precision`: "auto" (what
-    the runtime proposes on this CPU), "f32", "bf16" or "int8". `threads`: at most this many; None leaves it to the
-    runtime. Raises EngineError, with the fix, if that cannot be had.
+    the runtime proposes on this CPU), "f32", "bf16" or "int8". `threads`: at most this many; None leaves it to
+    the runtime. Raises EngineError, with the fix, if that cannot be had.
     """
     if threads is not None and threads < 1:
         raise EngineError(f"threads: expected 1 or more, got {threads}; leave it out to use all cores")

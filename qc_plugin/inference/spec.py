@@ -1,4 +1,4 @@
-"""`engine.yaml`: the contract of one trained network, read strictly and checked against the files beside it."""
+"""`engine.yaml`: the contract of one trained network, read strictly and checked against its files."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Variant(ModelFile):
 
 
 class TensorSpec(_Strict):
-    """One named input or output. `layout` has a letter an axis, so its length is the rank; `range` is inclusive."""
+    """One named input or output. `layout` has a letter an axis: its length is the rank. `range` is inclusive."""
 
     name: str = Field(min_length=1)
     layout: str = Field(pattern=r"^[A-Z]{1,6}$")
@@ -120,7 +120,7 @@ class EngineSpec(_Strict):
     def read_model(self, precision: str = "f32") -> bytes:
         """The checked bytes of the model file. Back-ends load these bytes, so what was checked is what runs.
 
-        Raises EngineError if the file is missing, differs from the contract, or points to data outside itself.
+        Raises EngineError if the file is missing, differs from the contract or points to data outside itself.
         """
         stated = self.model_file(precision)
         path = self._folder / stated.file
@@ -181,7 +181,7 @@ def load_spec(name_or_folder: str | Path) -> EngineSpec:
         spec = EngineSpec.model_validate(value)
     except ValidationError as error:
         raise EngineError(f"{path}: {_explain(error)}") from error
-    spec._folder = path.parent  # noqa: SLF001 - the loader owns it; the contract itself stays frozen
+    spec._folder = path.parent  # noqa: SLF001 - private so that a contract cannot set it
     return spec
 
 

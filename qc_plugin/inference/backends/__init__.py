@@ -1,0 +1,1 @@
+"""One module a runtime; `inference.select.BACKENDS` lists them."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qc_plugin.errors import EngineError
 from qc_plugin.inference.session import Array, check_inputs
-from qc_plugin.inference.spec import EngineSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from qc_plugin.inference.spec import EngineSpec
 
 NAME = "onnxruntime"
 EXTRA = "qc-plugin[ort]"
-PRECISIONS = ("f32", "int8")
+PRECISIONS: tuple[str, ...] = ("f32", "int8")
 _DEVICE = "CPU"
 
 
@@ -27,7 +30,10 @@ def open_session(spec: EngineSpec, *, precision: str, threads: int | None) -> On
 
 
 class OnnxRuntimeSession:
-    """An engine run by onnxruntime; see `session.Session`. "auto" is f32: the numbers a fallback is compared by."""
+    """An engine run by onnxruntime; see `session.Session`.
+
+    Precision "auto" is f32: the numbers that every other back-end is compared with.
+    """
 
     def __init__(self, spec: EngineSpec, *, precision: str, threads: int | None) -> None:
         import onnxruntime

@@ -1,25 +1,29 @@
 """OpenVINO on the CPU: the default.
 
-One compiled model with dynamic shapes serves every size: measured on motion_blur at 640x384, 1280x768 and a batch
-of four, a model compiled for one shape is at most 3 % faster with bit-identical output, and costs 0.15 s a shape.
+One compiled model with dynamic shapes serves every size: measured on motion_blur at 640x384, 1280x768 and a
+batch of four, a model compiled for one shape is at most 3 % faster with bit-identical output, and compiling
+costs 0.15 s a shape.
 There is no model cache on disk: compiling takes 0.2 s, less than finding out whether a cache may be trusted.
 """
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from qc_plugin.errors import EngineError
 from qc_plugin.inference.session import Array, check_inputs
-from qc_plugin.inference.spec import EngineSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from qc_plugin.inference.spec import EngineSpec
 
 NAME = "openvino"
 EXTRA = "openvino>=2026.4,<2027"
-PRECISIONS = ("f32", "bf16", "int8")
+PRECISIONS: tuple[str, ...] = ("f32", "bf16", "int8")
 _DEVICE = "CPU"
 
 
@@ -34,7 +38,7 @@ def open_session(spec: EngineSpec, *, precision: str, threads: int | None) -> Op
 
 
 def choose_precision(spec: EngineSpec, asked: str, capabilities: list[str]) -> str:
-    """Precision to run in. "auto": bf16 where OpenVINO proposes it, else the int8 variant if there is one, else f32.
+    """Precision to run in; "auto" is bf16 where OpenVINO proposes it, else int8 if the engine ships it, else f32.
 
     bf16 forced on a CPU without it was 10x slower than f32, so it is refused rather than obeyed.
     """
@@ -97,6 +101,6 @@ class OpenVinoSession:
 
 
 def _first_line(error: Exception) -> str:
-    """OpenVINO's messages carry source positions over many lines; the last line that says something is the reason."""
+    """OpenVINO's messages carry source positions over many lines; the last line with words is the reason."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
