@@ -1,0 +1,34 @@
+"""The two calls of the Python interface."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from qc_plugin.batch.run import ScanResult
+from qc_plugin.batch.run import check as check_path
+from qc_plugin.batch.run import scan as scan_paths
+from qc_plugin.config import load_config
+from qc_plugin.types import AssetReport
+
+StrPath = str | os.PathLike[str]
+
+
+def check_asset(path: StrPath, **settings: Any) -> AssetReport:
+    """Check one video or picture and return its report; the Parquet file is written as well.
+
+    `settings` are those of `RunConfig` (rules, sample, reports, backend, ...). A file that cannot be checked gives
+    a report with verdict "error" and a sentence; a missing file raises UsageError, a bad rule file RuleError.
+    """
+    from qc_plugin.report.read import read_report
+
+    outcome = check_path(Path(path), load_config(settings)[0])
+    assert outcome.report is not None
+    return read_report(outcome.report)
+
+
+def scan(paths: Sequence[StrPath], **settings: Any) -> ScanResult:
+    """Check every asset under `paths` (files and folders) and return one outcome each; see `check_asset`."""
+    return scan_paths([Path(p) for p in paths], load_config(settings)[0])

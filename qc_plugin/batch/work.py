@@ -1,0 +1,224 @@
+"""One asset in one worker: identify, check, write the report, then tell."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qc_plugin.batch.identity import canonical_hash, hash_file, judge_key, measure_key
+from qc_plugin.config import RunConfig
+from qc_plugin.errors import AssetError, QcError, Quarantined, TemporaryError
+from qc_plugin.hooks import plugin_manager
+from qc_plugin.inference.spec import load_spec
+from qc_plugin.report.write import report_path_for, write_report
+from qc_plugin.scoring.ruleset import RuleSet, load_rules
+from qc_plugin.types import Asset, AssetKind, AssetReport, Coverage, EngineUse, Provenance, Verdict
+
+if TYPE_CHECKING:
+    from qc_plugin.pipeline import Engines
+
+log = logging.getLogger(__name__)
+ENGINES = ("motion_blur", "regions")
+KINDS: tuple[AssetKind, ...] = ("video", "artwork")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetOutcome:
+    """What became of one asset; small, and safe to send between processes."""
+
+    path: str
+    asset_id: str
+    kind: AssetKind
+    verdict: Verdict
+    exit_code: int
+    sentence: str
+    report: Path | None
+    sheet: Path | None = None
+    incomplete: bool = False
+    degraded: bool = False
+    frames: Mapping[str, int] | None = None
+    seconds: float = 0.0
+    reused: bool = False
+
+
+class Workshop:
+    """Engines, rules and settings of a worker, opened once."""
+
+    def __init__(self, config: RunConfig) -> None:
+        self.config = config
+        self.rules = load_rules(config.rules)
+        self._engines: Engines | None = None
+
+    @property
+    def engines(self) -> Engines:
+        """The networks, loaded at the first asset that needs them (a scan of broken files needs none)."""
+        if self._engines is None:
+            from qc_plugin.pipeline import Engines
+
+            c = self.config
+            self._engines = Engines.load(backend=c.backend, precision=c.precision, threads=c.threads)
+        return self._engines
+
+    def process(self, path: Path, sha256: str | None) -> AssetOutcome:
+        """Check one asset and make its report visible. Only a broken setup raises; a bad asset is an outcome."""
+        started = time.monotonic()
+        asset = Asset(id=sha256 or canonical_hash({"path": str(path)}), path=str(path), kind="video")
+        try:
+            asset = Asset(id=sha256 or hash_file(path), path=str(path), kind="video")
+            return self._check(asset, started)
+        except TemporaryError as error:  # nothing durable: the next run tries again
+            return _outcome(self._error_report(asset, error), None, None, started)
+        except AssetError as error:
+            report = self._error_report(asset, error)
+        except QcError:
+            raise  # rules, settings, engines: wrong for every asset, so the run must stop
+        except Exception as error:  # the one broad net: our bug costs this asset, not the batch
+            log.exception("%s: internal error", path)
+            report = self._error_report(asset, error)
+        return _outcome(report, write_report(report, self.config.reports), None, started)
+
+    def _check(self, asset: Asset, started: float) -> AssetOutcome:
+        from qc_plugin.pipeline import check_asset, publish_pictures
+
+        checked = check_asset(asset, self.engines, self.rules, self.config, keys_for(self.config, asset.id, self.rules))
+        try:
+            sheet = publish_pictures(checked, self.config)
+            path = write_report(checked.report, self.config.reports)
+        finally:
+            checked.close()
+        plugin_manager().hook.asset_finished(report=checked.report, path=path)
+        return _outcome(checked.report, path, sheet, started)
+
+    def _error_report(self, asset: Asset, error: Exception) -> AssetReport:
+        return error_report(asset, error, self.config, self.rules)
+
+
+def keys_for(config: RunConfig, asset_id: str, rules: RuleSet) -> tuple[str, str]:
+    """(measure key, judge key) of an asset under the present engines, decode settings and rules."""
+    engines = {name: load_spec(name).model.sha256 for name in ENGINES}
+    decode = {"sample": config.sample, "reader": config.reader, "limits": config.limits}
+    measures = measure_key(asset_id, engines, decode)
+    return measures, judge_key(measures, rules.sha256)
+
+
+def error_report(asset: Asset, error: Exception, config: RunConfig, rules: RuleSet) -> AssetReport:
+    """Report of an asset that could not be checked: no rows, and one sentence that says why."""
+    ours = isinstance(error, QcError)
+    keys = keys_for(config, asset.id, rules)
+    return AssetReport(
+        asset=asset,
+        verdict="error",
+        media=None,
+        frames=(),
+        findings=(),
+        funnel={},
+        coverage=Coverage(duration_s=None, decoded_s=0.0, frames_decoded=0, frames_scored=0, frames_lost=0),
+        provenance=provenance(config, rules, keys, ()),
+        rules_text=rules.text,
+        incomplete=True,
+        error=str(error) if ours else f"internal error: {error!r}; please report it with the log",
+        error_class=type(error).__name__,
+        exit_code=error.exit_code if isinstance(error, QcError) else 70,
+    )
+
+
+def provenance(
+    config: RunConfig, rules: RuleSet, keys: tuple[str, str], engines: tuple[EngineUse, ...]
+) -> Provenance:
+    """How the numbers came about."""
+    from qc_plugin import __version__
+
+    return Provenance(
+        plugin_version=__version__,
+        engines=engines,
+        decoder=config.reader,
+        sample=config.sample,
+        rules_id=rules.id,
+        rules_sha256=rules.sha256,
+        measure_key=keys[0],
+        judge_key=keys[1],
+    )
+
+
+def done_already(paths: Iterable[Path], known: Mapping[Path, str], config: RunConfig) -> dict[Path, AssetOutcome]:
+    """Outcomes of assets whose report is already there under the same keys; nothing is decoded or hashed."""
+    rules = load_rules(config.rules)
+    found: dict[Path, AssetOutcome] = {}
+    for path in paths:
+        if path not in known:
+            continue
+        judged = keys_for(config, known[path], rules)[1]
+        for kind in KINDS:
+            report = report_path_for(config.reports, known[path], kind, judged)
+            if report.is_file():
+                found[path] = _from_report(path, known[path], report)
+                break
+    return found
+
+
+def _from_report(path: Path, asset_id: str, report: Path) -> AssetOutcome:
+    from qc_plugin.report.read import read_meta
+
+    meta = read_meta(report)
+    error = meta.get("error") or {}
+    return AssetOutcome(
+        path=str(path),
+        asset_id=asset_id,
+        kind=meta["asset"]["kind"],
+        verdict=meta["verdict"],
+        exit_code=int(error.get("exit_code", 0)),
+        sentence=str(error.get("text") or "done already"),
+        report=report,
+        incomplete=bool(meta["flags"]["incomplete"]),
+        degraded=bool(meta["flags"]["degraded"]),
+        reused=True,
+    )
+
+
+def _outcome(report: AssetReport, path: Path | None, sheet: Path | None, started: float) -> AssetOutcome:
+    counts = dict.fromkeys(("accept", "deblur", "review", "reject"), 0)
+    for row in report.frames:
+        counts[row.judgement.decision] += 1
+    best = next((f.text for f in report.findings if f.outcome in ("fail", "borderline")), "nothing to report")
+    return AssetOutcome(
+        path=report.asset.path,
+        asset_id=report.asset.id,
+        kind=report.asset.kind,
+        verdict=report.verdict,
+        exit_code=report.exit_code,
+        sentence=report.error or best,
+        report=path,
+        sheet=sheet,
+        incomplete=report.incomplete,
+        degraded=report.degraded,
+        frames=counts,
+        seconds=time.monotonic() - started,
+    )
+
+
+def quarantine(path: Path, config: RunConfig) -> AssetOutcome:
+    """Row of an asset that took its worker down twice."""
+    started = time.monotonic()
+    error = Quarantined(f"{path}: crashed the decoder twice; it will not be tried again until its content changes")
+    asset = Asset(id=hash_file(path), path=str(path), kind="video")
+    report = error_report(asset, error, config, load_rules(config.rules))
+    return _outcome(report, write_report(report, config.reports), None, started)
+
+
+_workshop: Workshop | None = None
+
+
+def start_worker(config: RunConfig) -> None:
+    """Prepare a worker process: settings and rules now, engines at the first asset."""
+    global _workshop  # noqa: PLW0603 - a pool initializer can only leave its work in a global
+    _workshop = Workshop(config)
+
+
+def work(path: Path, sha256: str | None) -> AssetOutcome:
+    """Check one asset in a worker made by `start_worker`."""
+    assert _workshop is not None
+    return _workshop.process(path, sha256)

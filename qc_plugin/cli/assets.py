@@ -1,0 +1,151 @@
+"""Commands that look at assets: check, scan, thumbs, explain, demo."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qc_plugin.batch import check as check_one
+from qc_plugin.batch import scan as scan_many
+from qc_plugin.cli import options as o
+from qc_plugin.cli.screen import err, out, print_outcome, print_scan, scan_progress
+from qc_plugin.errors import UsageError
+
+SAMPLES = Path(__file__).resolve().parent.parent / "samples"
+VERDICT_CODES = {"accept": 0, "review": 10, "reject": 11}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    for command in (check, scan, thumbs, explain, demo):
+        app.command()(command)
+
+
+def check(
+    file: Annotated[Path, typer.Argument(help="Video or artwork.", show_default=False)],
+    rules: o.Rules = None,
+    sample: o.Sample = None,
+    reports: o.Reports = None,
+    reader: o.Reader = None,
+    backend: o.Backend = None,
+    precision: o.Precision = None,
+    threads: o.Threads = None,
+    limits: o.LimitProfile = None,
+    config: o.ConfigFile = None,
+    no_sheet: o.NoSheet = False,
+    as_json: o.Json = False,
+) -> int:
+    """Example: qc-plugin check clip.mp4 --rules thumbnail-candidates
+
+    Check one asset. The exit code is the verdict: 0 accept, 10 review, 11 reject.
+    """
+    run = o.settings(
+        config, no_sheet=no_sheet, rules=rules, sample=sample, reports=reports, reader=reader,
+        backend=backend, precision=precision, threads=threads, limits=limits,
+    )
+    outcome = check_one(file, run)
+    print_outcome(outcome, as_json=as_json)
+    return outcome.exit_code if outcome.verdict == "error" else VERDICT_CODES[outcome.verdict]
+
+
+def scan(
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders.", show_default=False)],
+    reports: o.Reports = None,
+    rules: o.Rules = None,
+    sample: o.Sample = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", help="Assets at once; default: cores / 2.")] = None,
+    fail_on: Annotated[str, typer.Option("--fail-on", help="never, review or reject: exit 10 / 11 then.")] = "never",
+    reader: o.Reader = None,
+    backend: o.Backend = None,
+    precision: o.Precision = None,
+    threads: o.Threads = None,
+    limits: o.LimitProfile = None,
+    config: o.ConfigFile = None,
+    no_sheet: o.NoSheet = False,
+    as_json: o.Json = False,
+) -> int:
+    """Example: qc-plugin scan footage/ --reports qc-reports
+
+    Check everything under PATHS; what is done already is not decoded again. Exit code 0 when all was checked.
+    """
+    if fail_on not in ("never", "review", "reject"):
+        raise UsageError(f"--fail-on {fail_on}: choose never, review or reject")
+    run = o.settings(
+        config, no_sheet=no_sheet, rules=rules, sample=sample, reports=reports, jobs=jobs, reader=reader,
+        backend=backend, precision=precision, threads=threads, limits=limits,
+    )
+    with scan_progress(as_json=as_json) as tell:
+        result = scan_many(paths, run, tell)
+    if not as_json:
+        print_scan(result)
+        out.print(f"reports: {run.reports}", soft_wrap=True)
+    if fail_on != "never" and result.verdicts["reject"]:
+        return result.exit_code or 11
+    if fail_on == "review" and result.verdicts["review"]:
+        return result.exit_code or 10
+    return result.exit_code
+
+
+def thumbs(
+    file: Annotated[Path, typer.Argument(help="Video.", show_default=False)],
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the picks.")] = Path("picks"),
+    best: Annotated[int, typer.Option("--best", min=1, max=200, help="How many frames.")] = 10,
+    crops: Annotated[str, typer.Option("--crops", help="Ratios, comma separated.")] = "16:9,2:3,1:1",
+    rules: o.Rules = "thumbnail-candidates",
+    sample: o.Sample = None,
+    config: o.ConfigFile = None,
+    as_json: o.Json = False,
+) -> int:
+    """Example: qc-plugin thumbs show.mov --best 10 --crops 16:9,2:3 --out picks/
+
+    Write the best sharp frames as stills by crop, picks.json and a sheet.
+    """
+    from qc_plugin.batch.picks import write_picks
+
+    run = o.settings(config, rules=rules, sample=sample, reports=out_dir)
+    picks = write_picks(file, run, best=best, ratios=tuple(c.strip() for c in crops.split(",") if c.strip()))
+    if as_json:
+        print(json.dumps(picks.as_json()))
+    elif not picks.files:
+        err.print(f"no frame of {file} can be offered: {picks.why_none}", soft_wrap=True)
+    else:
+        out.print(f"{len(picks.files)} stills in {out_dir}", soft_wrap=True)
+        out.print(f"sheet: {picks.sheet}", soft_wrap=True)
+    return picks.exit_code
+
+
+def explain(
+    report: Annotated[Path, typer.Argument(help="A report (Parquet).", show_default=False)],
+    frame: Annotated[int, typer.Option("--frame", help="Frame index, as in the report.")],
+    out_file: Annotated[Path | None, typer.Option("--out", help="Heat map PNG.")] = None,
+    asset: Annotated[Path | None, typer.Option("--asset", help="Where the asset is now, if it moved.")] = None,
+    config: o.ConfigFile = None,
+) -> int:
+    """Example: qc-plugin explain qc-reports/.../report.parquet --frame 120
+
+    Say why a frame was decided so, write its heat map, and name the nearest better frame.
+    """
+    from qc_plugin.batch.explain import explain_frame
+
+    answer = explain_frame(report, frame, o.settings(config), asset=asset, out=out_file)
+    for line in answer.lines:
+        out.print(line, soft_wrap=True, markup=False)
+    return 0
+
+
+def demo(reports: o.Reports = None, config: o.ConfigFile = None) -> int:
+    """Example: qc-plugin demo
+
+    Run the main job on a ten-second clip of real footage and say where the sheet lies.
+    """
+    run = o.settings(config, reports=reports, rules="thumbnail-candidates")
+    outcome = check_one(SAMPLES / "juggle.mp4", run)
+    print_outcome(outcome, as_json=False)
+    if outcome.verdict == "error":
+        return outcome.exit_code
+    assert outcome.sheet is not None
+    out.print(f"\nOpen [bold]{outcome.sheet.resolve()}[/] in a browser.", soft_wrap=True)
+    return 0

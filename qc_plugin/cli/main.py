@@ -1,0 +1,80 @@
+"""Entry point: every error leaves with one sentence and the exit code its class owns."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from types import FrameType
+
+import click
+import typer
+
+from qc_plugin.cli import assets, doctor, engines, rules, settings
+from qc_plugin.cli.screen import err
+from qc_plugin.errors import QcError
+
+app = typer.Typer(
+    name="qc-plugin",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    help="Find motion blur, judge frames by rules, rank the best sharp ones.\n\n"
+    "Start with: qc-plugin demo, then: qc-plugin check clip.mp4",
+)
+assets.register(app)
+doctor.register(app)
+app.add_typer(rules.app, name="rules")
+app.add_typer(engines.app, name="engines")
+app.add_typer(settings.app, name="config")
+
+
+@app.callback(invoke_without_command=True)
+def _root(*, version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+    if version:
+        from qc_plugin import __version__
+
+        typer.echo(f"qc-plugin {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line and exit with the code of `docs/exit-codes.md`."""
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        result = app(standalone_mode=False)
+    except QcError as error:
+        err.print(f"[bold red]error[/]: {error}", highlight=False, soft_wrap=True)
+        return error.exit_code
+    except click.ClickException as error:  # unknown option, missing argument, ...
+        error.show(file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        err.print("stopped; finished assets keep their reports, run the same command again to go on")
+        return 130
+    except BrokenPipeError:  # the reader of our output went away: stop quietly
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception:  # noqa: BLE001 - the outermost handler: whatever comes here is our bug
+        err.print(f"[bold red]internal error[/]; please report it with {_write_log()}", soft_wrap=True)
+        return 70
+    return result if isinstance(result, int) else 0
+
+
+def _write_log() -> Path:
+    """Keep the traceback where a user can attach it to a report."""
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "qc-plugin"
+    state.mkdir(parents=True, exist_ok=True)
+    log = state / "last-error.log"
+    log.write_text(traceback.format_exc(), encoding="utf-8")
+    return log
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(143)

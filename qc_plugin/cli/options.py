@@ -1,0 +1,29 @@
+"""Options shared by commands; each is a setting of `RunConfig`, and None means "not given here"."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from qc_plugin.config import RunConfig, load_config
+
+# Optional[...] because typer reads these annotations at run time.
+Rules = Annotated[Optional[str], typer.Option("--rules", help="Rule set: a shipped name or a file.")]
+Sample = Annotated[Optional[str], typer.Option("--sample", help="2fps (any number), keyframes, all or auto.")]
+Reports = Annotated[Optional[Path], typer.Option("--reports", help="Folder for reports, sheets and stills.")]
+Reader = Annotated[Optional[str], typer.Option("--reader", help="Video reader: pyav or decord.")]
+Backend = Annotated[Optional[str], typer.Option("--backend", help="auto, openvino or onnxruntime.")]
+Precision = Annotated[Optional[str], typer.Option("--precision", help="auto, f32, bf16 or int8.")]
+Threads = Annotated[Optional[int], typer.Option("--threads", help="Threads per worker.")]
+LimitProfile = Annotated[Optional[str], typer.Option("--limits", help="strict, default or trusted.")]
+ConfigFile = Annotated[Optional[Path], typer.Option("--config", help="Settings file (TOML).")]
+NoSheet = Annotated[bool, typer.Option("--no-sheet", help="Write no HTML sheet and no stills.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+
+
+def settings(config: Path | None = None, *, no_sheet: bool = False, **flags: object) -> RunConfig:
+    """Settings of this run; `flags` that are None count as not given."""
+    extra = {"sheet": False, "stills": False} if no_sheet else {}
+    return load_config({**flags, **extra}, file=config)[0]

@@ -1,0 +1,103 @@
+"""Settings of a run, read once and strictly: flags > QC_* variables > --config > nearest file > user file > defaults."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from qc_plugin.errors import ConfigError
+
+
+class RunConfig(BaseModel):
+    """What a run needs to know; nothing below `pipeline` sees it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rules: str = Field("default", description="Name or file of a rule set")
+    sample: str = Field("2fps", description="Frames to score: <number>fps, keyframes, all or auto")
+    reports: Path = Field(Path("qc-reports"), description="Folder for reports, sheets and stills")
+    reader: Literal["pyav", "decord"] = Field("pyav", description="Video reader")
+    backend: Literal["auto", "openvino", "onnxruntime"] = Field("auto", description="Runtime for the engines")
+    precision: Literal["auto", "f32", "bf16", "int8"] = Field("auto", description="Arithmetic of the engines")
+    threads: int | None = Field(None, ge=1, le=256, description="Threads per worker; default: cores / jobs")
+    jobs: int | None = Field(None, ge=1, le=256, description="Assets checked at once; default: cores / 2")
+    limits: Literal["strict", "default", "trusted"] = Field("default", description="Profile of asset limits")
+    sheet: bool = Field(default=True, description="Write an HTML sheet beside each report")
+    stills: bool = Field(default=True, description="Write the ranked frames as JPEG files")
+
+
+Origins = dict[str, str]
+
+
+def load_config(
+    flags: Mapping[str, Any] | None = None, *, file: Path | None = None, start: Path | None = None
+) -> tuple[RunConfig, Origins]:
+    """Merge all sources. `flags` holds only what was given on the command line (None = not given).
+
+    Returns the settings and, for each, where its value came from. Raises ConfigError naming the source.
+    """
+    values: dict[str, Any] = {}
+    origins: Origins = dict.fromkeys(RunConfig.model_fields, "default")
+    for source, layer in _layers(flags or {}, file, start or Path.cwd()):
+        _refuse_unknown(layer, source)
+        values.update(layer)
+        origins.update(dict.fromkeys(layer, source))
+    try:
+        return RunConfig.model_validate(values), origins
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0])
+        message = f"{origins.get(key, 'settings')}: `{key}`: {first['msg'].lower()}, got {first['input']!r}"
+        raise ConfigError(message) from error
+
+
+def _layers(flags: Mapping[str, Any], file: Path | None, start: Path) -> list[tuple[str, dict[str, Any]]]:
+    """All sources, weakest first."""
+    user = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "qc-plugin" / "config.toml"
+    layers = [(str(user), _read_toml(user))] if user.is_file() else []
+    if file is not None:
+        if not file.is_file():
+            raise ConfigError(f"{file}: no such settings file; check the path given to --config")
+        layers.append((str(file), _read_toml(file)))
+    else:
+        layers.extend(_nearest(start))
+    names = set(RunConfig.model_fields)
+    env = {k[3:].lower(): v for k, v in os.environ.items() if k.startswith("QC_") and k[3:].lower() in names}
+    layers.append(("environment", dict(env)))
+    layers.append(("command line", {k: v for k, v in flags.items() if v is not None}))
+    return layers
+
+
+def _nearest(start: Path) -> list[tuple[str, dict[str, Any]]]:
+    """`qc-plugin.toml` or `[tool.qc-plugin]` of the nearest folder upwards."""
+    for folder in (start, *start.parents):
+        own = folder / "qc-plugin.toml"
+        if own.is_file():
+            return [(str(own), _read_toml(own))]
+        project = folder / "pyproject.toml"
+        if project.is_file():
+            table = _read_toml(project).get("tool", {}).get("qc-plugin")
+            if table is not None:
+                return [(str(project), dict(table))]
+    return []
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+
+
+def _refuse_unknown(layer: Mapping[str, Any], source: str) -> None:
+    for key in layer:
+        if key not in RunConfig.model_fields:
+            near = get_close_matches(key, RunConfig.model_fields, n=1)
+            hint = f"; did you mean `{near[0]}`?" if near else f"; known: {', '.join(RunConfig.model_fields)}"
+            raise ConfigError(f"{source}: unknown setting `{key}`{hint}")

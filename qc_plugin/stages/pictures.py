@@ -1,0 +1,75 @@
+"""Pictures for people: JPEG copies of scored frames, crops, and outlines of blur. No measure depends on them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from qc_plugin.types import BlurMap, Box
+
+# Quality of what is kept: 95 without chroma subsampling is visually lossless and a tenth of a PNG's time.
+_STILL_QUALITY = 95
+_SHEET_QUALITY = 82
+
+
+def encode_jpeg(rgb: NDArray[np.uint8], *, quality: int = _STILL_QUALITY) -> bytes:
+    """(H, W, 3) uint8 sRGB -> JPEG bytes, chroma at full resolution from quality 95 up."""
+    flags = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    if quality >= _STILL_QUALITY:
+        flags += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    ok, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), flags)
+    if not ok:
+        raise ValueError(f"cannot encode a picture of shape {rgb.shape} as JPEG")
+    return data.tobytes()
+
+
+def decode_jpeg(data: bytes) -> NDArray[np.uint8]:
+    """JPEG bytes made by `encode_jpeg` -> (H, W, 3) uint8 sRGB."""
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise ValueError("not a JPEG picture")
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def shrink(rgb: NDArray[np.uint8], long_side_px: int) -> NDArray[np.uint8]:
+    """At most `long_side_px` on the longer side, never enlarged."""
+    height, width = rgb.shape[:2]
+    scale = long_side_px / max(height, width)
+    if scale >= 1:
+        return rgb
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def sheet_jpeg(rgb: NDArray[np.uint8], long_side_px: int = 960) -> bytes:
+    """Small JPEG for the sheet."""
+    return encode_jpeg(shrink(rgb, long_side_px), quality=_SHEET_QUALITY)
+
+
+def cut(rgb: NDArray[np.uint8], box: Box, *, margin: float = 0.0) -> NDArray[np.uint8]:
+    """The pixels of `box`, grown by `margin` of its size on each side, clipped to the picture; at least 1 px."""
+    height, width = rgb.shape[:2]
+    x0, y0, x1, y1 = box
+    dx, dy = (x1 - x0) * margin, (y1 - y0) * margin
+    left, top = int(np.clip(x0 - dx, 0, width - 1)), int(np.clip(y0 - dy, 0, height - 1))
+    right, bottom = int(np.clip(np.ceil(x1 + dx), left + 1, width)), int(np.clip(np.ceil(y1 + dy), top + 1, height))
+    return rgb[top:bottom, left:right]
+
+
+def blur_mask(blur: BlurMap) -> NDArray[np.bool_]:
+    """(h, w) True where blur is called: probable enough, and with evidence that it could be seen."""
+    return (blur.probability > blur.threshold) & (blur.evidence > blur.evidence_floor)
+
+
+def heat_map(rgb: NDArray[np.uint8], blur: BlurMap) -> NDArray[np.uint8]:
+    """The picture in grey with blur in colour: hue by intensity, opacity by probability x evidence."""
+    height, width = rgb.shape[:2]
+    up = [
+        cv2.resize(m, (width, height), interpolation=cv2.INTER_LINEAR)
+        for m in (blur.probability * np.minimum(1, blur.evidence / max(blur.evidence_floor, 1e-3)), blur.intensity)
+    ]
+    colour = cv2.applyColorMap((np.clip(up[1], 0, 1) * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
+    grey = np.repeat(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2).astype(np.float32)
+    opacity = (0.75 * np.clip((up[0] - blur.threshold * 0.5) / (1 - blur.threshold * 0.5), 0, 1))[..., None]
+    return np.asarray(grey * (1 - opacity) + colour * opacity, np.uint8)
