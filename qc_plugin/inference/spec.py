@@ -43,7 +43,7 @@ class Variant(ModelFile):
 
 
 class TensorSpec(_Strict):
-    """One named input or output. `layout` has a letter an axis: its length is the rank. `range` is inclusive."""
+    """One named input or output. `layout` has a letter an axis, `range` is inclusive."""
 
     name: str = Field(min_length=1)
     layout: str = Field(pattern=r"^[A-Z]{1,6}$")

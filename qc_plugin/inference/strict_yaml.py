@@ -1,4 +1,4 @@
-"""YAML as we accept it in a contract: plain data without aliases, duplicate keys or tags that build objects."""
+"""YAML as a contract may use it: plain data without aliases, duplicate keys or tags that build objects."""
 
 from __future__ import annotations
 

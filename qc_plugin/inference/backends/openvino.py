@@ -38,7 +38,7 @@ def open_session(spec: EngineSpec, *, precision: str, threads: int | None) -> Op
 
 
 def choose_precision(spec: EngineSpec, asked: str, capabilities: list[str]) -> str:
-    """Precision to run in; "auto" is bf16 where OpenVINO proposes it, else int8 if the engine ships it, else f32.
+    """Precision to run in; "auto" is bf16 where OpenVINO proposes it, else int8 if shipped, else f32.
 
     bf16 forced on a CPU without it was 10x slower than f32, so it is refused rather than obeyed.
     """
