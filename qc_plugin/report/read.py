@@ -1,0 +1,107 @@
+"""Reads reports: as a data frame, as metadata, or back into an `AssetReport`."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from qc_plugin.errors import UsageError
+from qc_plugin.report.meta import decode_meta, report_of
+from qc_plugin.report.rows import frame_of
+from qc_plugin.report.schema import SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pandas as pd
+
+    from qc_plugin.types import AssetReport
+
+_NEEDED = ("asset", "verdict", "flags", "coverage", "funnel", "findings", "provenance", "rules", "error")
+
+
+def read_frames(path: Path) -> pd.DataFrame:
+    """Every scored frame of one report, or of all reports below a folder, as one row.
+
+    Assets in error give none. Raises UsageError naming the file that is not a report.
+    """
+    import pandas as pd  # a second to import: paid by those who want a data frame
+
+    paths = (
+        sorted(p for p in path.rglob("*.parquet") if not p.name.startswith(".")) if path.is_dir() else [path]
+    )
+    if not paths:
+        raise UsageError(f"{path}: holds no report (*.parquet); name a reports folder written by `scan`")
+    tables = [_read_table(each).replace_schema_metadata(None) for each in paths]
+    table = pa.concat_tables(tables, promote_options="permissive")
+    frame = table.to_pandas(maps_as_pydicts="strict")
+    assert isinstance(frame, pd.DataFrame)
+    return frame
+
+
+def read_meta(path: Path) -> dict[str, Any]:
+    """What the report says about its asset (`docs/report.md`, "File metadata"); reads no row."""
+    with _open(path) as file:
+        return _checked_meta(file, path)
+
+
+def read_report(path: Path) -> AssetReport:
+    """The `AssetReport` that was written; its numbers as float32, its seconds per stage empty."""
+    with _open(path) as file:
+        meta = _checked_meta(file, path)
+        rows = file.read().to_pylist()
+        return report_of(meta, tuple(frame_of(row) for row in rows))
+
+
+def _read_table(path: Path) -> pa.Table:
+    with _open(path) as file:
+        _checked_meta(file, path)
+        return file.read()
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[pq.ParquetFile]:
+    """An open Parquet file; whatever it cannot give becomes one sentence."""
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder; name one report file in it")
+    try:
+        # No memory map: a file cut short while it is read must be an error, not a crash of the process.
+        with pq.ParquetFile(path, memory_map=False) as file:
+            yield file
+    except FileNotFoundError as error:
+        raise UsageError(f"{path}: no such report; check the path") from error
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"{path}: is damaged or not a qc-plugin report; delete it and check its asset again"
+        ) from error
+
+
+def _checked_meta(file: pq.ParquetFile, path: Path) -> dict[str, Any]:
+    """Metadata of a report in a schema that we read. Raises UsageError for any other Parquet file."""
+    meta = decode_meta(file.metadata.metadata or {})
+    family, number = _version(meta.get("schema"))
+    ours, newest = _version(SCHEMA_VERSION)
+    if family != ours:
+        raise UsageError(
+            f"{path}: is a Parquet file, but not a report of qc-plugin; name a file written by it"
+        )
+    if number > newest:
+        raise UsageError(
+            f"{path}: was written by a newer qc-plugin (schema {family}/{number}, this one reads up to "
+            f"{SCHEMA_VERSION}); upgrade qc-plugin"
+        )
+    missing = [key for key in _NEEDED if key not in meta]
+    if missing:
+        raise KeyError(missing[0])  # _open says the sentence
+    return meta
+
+
+def _version(schema: object) -> tuple[str, int]:
+    """Family and number of a schema name; an empty family when it is none."""
+    match = re.fullmatch(r"([a-z.]+)/(\d{1,9})", schema) if isinstance(schema, str) else None
+    return (match[1], int(match[2])) if match else ("", 0)

@@ -1,0 +1,208 @@
+"""The Arrow schema of a report: one row per scored frame, in presentation order.
+
+Columns are only ever added; none changes its meaning. A reader ignores columns it does not know, and refuses
+a file whose schema number is higher than its own. `docs/report.md` describes every column; a test holds both
+together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pyarrow as pa
+
+SCHEMA_VERSION = "qc.frames/1"
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureColumn:
+    """What a reader must know to use a number: its unit, its range and which direction is worse.
+
+    `high` is None where the range is open; `worse` is "none" for a readout that no direction makes worse.
+    """
+
+    unit: str
+    low: float
+    high: float | None
+    worse: Literal["higher", "lower", "none"]
+    text: str
+
+    def metadata(self) -> dict[str, str]:
+        """As Arrow field metadata."""
+        high = "inf" if self.high is None else f"{self.high:g}"
+        return {"unit": self.unit, "range": f"[{self.low:g}, {high}]", "worse": self.worse, "text": self.text}
+
+
+_BLUR = {
+    "blur_coverage": MeasureColumn(
+        "share", 0, 1, "higher", "pixels in the motion blur mask, weighted by evidence"
+    ),
+    "blur_severity_mean": MeasureColumn("share of 24 px", 0, 1, "higher", "mean blur extent where blurred"),
+    "blur_severity_p95": MeasureColumn(
+        "share of 24 px", 0, 1, "higher", "95th percentile of the blur extent"
+    ),
+    "sharpness": MeasureColumn("score", 0, 1, "lower", "detail at fine scale against coarse scale"),
+}
+FRAME_MEASURES: dict[str, MeasureColumn] = _BLUR | {
+    "luma_mean": MeasureColumn("share of white", 0, 1, "none", "mean luma"),
+    "luma_p90": MeasureColumn(
+        "share of white", 0, 1, "lower", "90th percentile of luma: low is a dark frame"
+    ),
+    "clipped_fraction": MeasureColumn("share", 0, 1, "higher", "pixels at black or white"),
+    "bar_fraction": MeasureColumn("share", 0, 1, "higher", "area of black bars"),
+    "comb_ratio": MeasureColumn("ratio", 0, None, "higher", "interlace combing"),
+    "shot_edge_s": MeasureColumn("s", 0, None, "lower", "time to the nearest cut, fade or dissolve"),
+    "similarity_prev": MeasureColumn("share", 0, 1, "none", "likeness to the scored frame before"),
+    "sharp_face_count": MeasureColumn("count", 0, None, "lower", "faces that are free of motion blur"),
+}
+REGION_MEASURES: dict[str, MeasureColumn] = _BLUR | {
+    "area_fraction": MeasureColumn("share", 0, 1, "none", "area of the region in the frame"),
+    "height": MeasureColumn("share", 0, 1, "none", "height of the region in the frame"),
+    "eyes_open": MeasureColumn(
+        "probability", 0, 1, "lower", "both eyes are open (when an engine measures it)"
+    ),
+}
+RANK_COLUMNS = {"16:9": "rank_16x9", "2:3": "rank_2x3", "1:1": "rank_1x1"}
+
+_TEXT_MAP = pa.map_(pa.string(), pa.string())
+_NUMBER_MAP = pa.map_(pa.string(), pa.float32())
+_DICTIONARY = pa.dictionary(pa.int32(), pa.string())
+_MEASURE_UNITS = {"unit": "as the measure"}
+
+
+def _field(name: str, kind: pa.DataType, text: str, *, unit: str = "", nullable: bool = False) -> pa.Field:
+    """A column that says in its metadata what it holds."""
+    metadata = ({"unit": unit} if unit else {}) | {"text": text}
+    return pa.field(name, kind, nullable=nullable, metadata=metadata)
+
+
+def _measure_fields(measures: dict[str, MeasureColumn]) -> list[pa.Field]:
+    """One nullable float32 per measure: null is "could not be taken", and `skipped` says why."""
+    return [pa.field(name, pa.float32(), metadata=m.metadata()) for name, m in measures.items()]
+
+
+_REGION = pa.struct(
+    [
+        pa.field("n", pa.int16(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("track", pa.int32()),
+        pa.field("confidence", pa.float32(), nullable=False),
+        pa.field("predicted", pa.bool_(), nullable=False),
+        *(
+            pa.field(name, pa.float32(), nullable=False, metadata={"unit": "px"})
+            for name in ("x0", "y0", "x1", "y1")
+        ),
+        *_measure_fields(REGION_MEASURES),
+        pa.field("measures_other", _NUMBER_MAP, nullable=False),
+        pa.field("skipped", _TEXT_MAP, nullable=False),
+    ]
+)
+_BANDS = pa.struct(
+    [
+        pa.field("pass_limit", pa.float64(), nullable=False, metadata=_MEASURE_UNITS),
+        pa.field("borderline_limit", pa.float64(), metadata=_MEASURE_UNITS),
+        pa.field("worse", pa.string(), nullable=False),
+    ]
+)
+_FINDING = pa.struct(
+    [
+        *(
+            pa.field(name, pa.string(), nullable=False)
+            for name in ("rule", "outcome", "severity", "action", "measure", "text")
+        ),
+        pa.field("value", pa.float64(), metadata=_MEASURE_UNITS),
+        pa.field("limit", pa.float64(), metadata=_MEASURE_UNITS),
+        pa.field("region_kind", pa.string()),
+        pa.field("region_n", pa.int16()),
+        pa.field("frame_index", pa.int64(), nullable=False),
+        pa.field("start_s", pa.float64(), nullable=False, metadata={"unit": "s"}),
+        pa.field("end_s", pa.float64(), nullable=False, metadata={"unit": "s"}),
+        pa.field("bands", _BANDS),
+    ]
+)
+_CROP = pa.struct(
+    [
+        pa.field("ratio", pa.string(), nullable=False),
+        *(
+            pa.field(name, pa.int32(), nullable=False, metadata={"unit": "px"})
+            for name in ("x0", "y0", "x1", "y1")
+        ),
+        pa.field("score", pa.float32(), nullable=False),
+    ]
+)
+_BLUR_RLE = pa.struct(
+    [
+        pa.field("h", pa.int32(), nullable=False, metadata={"unit": "px"}),
+        pa.field("w", pa.int32(), nullable=False, metadata={"unit": "px"}),
+        pa.field("counts", pa.string(), nullable=False),
+    ]
+)
+_REPAIR = pa.struct(
+    [
+        pa.field("status", pa.string()),
+        pa.field("pixels_changed", pa.int64(), metadata={"unit": "px"}),
+        pa.field("share", pa.float32(), metadata={"unit": "share of the frame"}),
+        pa.field("before", pa.float32(), metadata=_MEASURE_UNITS),
+        pa.field("after", pa.float32(), metadata=_MEASURE_UNITS),
+        pa.field("refused_why", pa.string()),
+        pa.field("patch_uri", pa.string()),
+    ]
+)
+
+_IDENTITY = [
+    _field("asset_id", _DICTIONARY, "SHA-256 of the content, or the host's name for it"),
+    _field("asset_uri", _DICTIONARY, "where it was read, without query or password"),
+    _field("frame_index", pa.int64(), "decoded ordinal; not a time"),
+]
+_TIME = [
+    _field(
+        "pts",
+        pa.int64(),
+        "timestamp in time base units; the truth about time",
+        unit="time base",
+        nullable=True,
+    ),
+    _field("time_base_num", pa.int32(), "numerator of the time base"),
+    _field("time_base_den", pa.int32(), "denominator of the time base"),
+    _field("pts_s", pa.float64(), "time of the frame", unit="s"),
+    _field("duration_s", pa.float64(), "how long the frame is shown", unit="s"),
+    _field("timecode", pa.string(), "SMPTE text for people, from the average frame rate", nullable=True),
+    _field("shot", pa.int32(), "number of the shot, from 0"),
+]
+_DECISION = [
+    _field("decision", pa.string(), "accept, deblur, review or reject: the worst action of its rules"),
+    _field("outcome_worst", pa.string(), "skip, pass, borderline or fail"),
+    _field("excluded", pa.string(), "exclude rule that kept it out of ranking", nullable=True),
+]
+_RANK = [
+    _field(
+        "rank",
+        pa.int32(),
+        "place among the frames of this asset, from 1; null when not ranked",
+        nullable=True,
+    ),
+    *(
+        _field(name, pa.int32(), f"place when cropped to {ratio}, from 1", nullable=True)
+        for ratio, name in RANK_COLUMNS.items()
+    ),
+    _field("rank_other", pa.map_(pa.string(), pa.int32()), "places for other ratios"),
+    _field("score", pa.float32(), "what the rank is made from: higher is better", unit="score"),
+    _field("score_parts", _NUMBER_MAP, "the named sub-scores behind score", unit="score"),
+    _field("duplicate_of", pa.int64(), "frame_index of the better frame it looks like", nullable=True),
+    _field("unranked", pa.string(), "the one reason it has no rank", nullable=True),
+]
+_LISTS = [
+    _field("measures_other", _NUMBER_MAP, "measures that have no column of their own"),
+    _field("skipped", _TEXT_MAP, "measures that could not be taken, and why"),
+    _field("regions", pa.list_(_REGION), "faces, hands and people; pixels of the upright frame, half-open"),
+    _field("findings", pa.list_(_FINDING), "what each rule said about this frame"),
+    _field("crops", pa.list_(_CROP), "crops that cut no main face; ranked frames only"),
+    _field("blur_rle", _BLUR_RLE, "blur mask, COCO compressed run lengths over columns", nullable=True),
+    _field("repair", _REPAIR, "receipt of a repair", nullable=True),
+    _field("phash", pa.uint64(), "colour-aware perceptual hash"),
+]
+
+SCHEMA: pa.Schema = pa.schema(
+    [*_IDENTITY, *_TIME, *_DECISION, *_RANK, *_measure_fields(FRAME_MEASURES), *_LISTS]
+)
