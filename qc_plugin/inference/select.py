@@ -36,8 +36,8 @@ def open_session(
     """Load an engine on a back-end.
 
     `backend`: a key of BACKENDS, or "auto": the first of AUTO_ORDER that is installed. `precision`: "auto"
-    (what the runtime proposes on this CPU), "f32", "bf16" or "int8". `threads`: at most this many; None leaves
-    it to the runtime. Raises EngineError, with the fix, if that cannot be had.
+    (what the runtime proposes on this CPU), "f32", "bf16" or "int8". `threads`: at most this many; None
+    leaves it to the runtime. Raises EngineError, with the fix, if that cannot be had.
     """
     if threads is not None and threads < 1:
         raise EngineError(f"threads: expected 1 or more, got {threads}; leave it out to use all cores")

@@ -40,6 +40,10 @@ class Session(Protocol):
     def precision(self) -> str:
         """What the runtime computes in."""
 
+    @property
+    def use(self) -> EngineUse:
+        """Engine, back-end, device and precision, for the provenance of a report."""
+
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Outputs by name for inputs by name. The arrays are the caller's to keep.
 

@@ -8,7 +8,7 @@ is done in tiles. Extents are in px of the analysis scale either way.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import cv2
@@ -48,9 +48,9 @@ class TileRule:
     """When and how a picture is cut at its own scale. All in px of the analysis scale.
 
     `halo`: how far a tile reads beyond its kept part. The network pools down to stride 64, so it sees about
-    700 px far, with weights that fall off: the largest change of any map cell on photos was 0.3 with a halo of
-    128 px, 0.07 with 256, 0.012 with 384, 0.003 with 448, and stays below 0.001 with 512. One 2048 px tile takes
-    450 MB and keeps a quarter of its area.
+    700 px far, with weights that fall off: the largest change of any map cell on photos was 0.3 with a halo
+    of 128 px, 0.07 with 256, 0.012 with 384 and 0.003 with 448. One 2048 px tile takes 450 MB and, with 512,
+    keeps a quarter of its area.
     """
 
     budget_px: int = 2048 * 2048
@@ -124,9 +124,13 @@ class BlurSegmenter:
         image = checked_rgb(rgb)
         coarse = self.segment([Frame(0, 0.0, 0.0, image)])[0]
         height, width = image.shape[:2]
-        coarse_maps = (coarse.probability, coarse.intensity, coarse.evidence)
-        full = [enlarge(part, coarse.scale_xy, height, width) for part in coarse_maps]
-        return BlurMap(0, *full, threshold=coarse.threshold, evidence_floor=coarse.evidence_floor)
+        probability, intensity, evidence = (
+            enlarge(part, coarse.scale_xy, height, width)
+            for part in (coarse.probability, coarse.intensity, coarse.evidence)
+        )
+        return replace(
+            coarse, probability=probability, intensity=intensity, evidence=evidence, scale_xy=(1.0, 1.0)
+        )
 
     def segment(self, frames: Sequence[Frame]) -> list[BlurMap]:
         """Blur of each frame at engine resolution (one cell is `stride` analysis px), in the order given.

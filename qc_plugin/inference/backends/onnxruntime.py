@@ -6,12 +6,13 @@ import importlib.util
 from typing import TYPE_CHECKING, Any
 
 from qc_plugin.errors import EngineError
-from qc_plugin.inference.session import Array, check_inputs
+from qc_plugin.inference.session import Array, check_inputs, engine_use
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qc_plugin.inference.spec import EngineSpec
+    from qc_plugin.types import EngineUse
 
 NAME = "onnxruntime"
 EXTRA = "qc-plugin[ort]"
@@ -66,6 +67,11 @@ class OnnxRuntimeSession:
         check_inputs(self.spec, inputs)
         names = [tensor.name for tensor in self.spec.outputs]
         return dict(zip(names, self._session.run(names, dict(inputs)), strict=True))
+
+    @property
+    def use(self) -> EngineUse:
+        """What ran, and how."""
+        return engine_use(self)
 
     def close(self) -> None:
         """Give memory back."""

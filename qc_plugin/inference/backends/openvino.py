@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qc_plugin.errors import EngineError
-from qc_plugin.inference.session import Array, check_inputs
+from qc_plugin.inference.session import Array, check_inputs, engine_use
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qc_plugin.inference.spec import EngineSpec
+    from qc_plugin.types import EngineUse
 
 NAME = "openvino"
 EXTRA = "openvino>=2026.4,<2027"
@@ -94,6 +95,11 @@ class OpenVinoSession:
         check_inputs(self.spec, inputs)
         results = self._request.infer({name: np.ascontiguousarray(array) for name, array in inputs.items()})
         return {tensor.name: np.array(results[tensor.name]) for tensor in self.spec.outputs}
+
+    @property
+    def use(self) -> EngineUse:
+        """What ran, and how."""
+        return engine_use(self)
 
     def close(self) -> None:
         """Give memory back."""
