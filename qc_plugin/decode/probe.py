@@ -1,0 +1,65 @@
+"""What a file says about itself, and which reader opens it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, get_args
+
+from qc_plugin.decode.limits import DEFAULT_LIMITS, Limits
+from qc_plugin.decode.sniff import sniff_kind
+from qc_plugin.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from qc_plugin.decode.contract import VideoReader
+    from qc_plugin.types import MediaInfo
+
+ReaderName = Literal["pyav", "decord"]
+
+
+def probe(path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> MediaInfo:
+    """Size, codec, colour and time of an asset; of a video one frame is decoded, of artwork the header is read.
+
+    Raises:
+        UnsupportedAsset: not a media file we read.
+        LimitExceeded: over a limit.
+    """
+    if sniff_kind(path, limits=limits) == "artwork":
+        from qc_plugin.decode.artwork import probe_artwork
+
+        return probe_artwork(path, limits=limits)
+    with open_video(path, limits=limits) as video:
+        return video.info
+
+
+def open_video(
+    path: str | Path,
+    *,
+    reader: ReaderName = "pyav",
+    threads: int | Literal["auto"] = 1,
+    limits: Limits = DEFAULT_LIMITS,
+) -> VideoReader:
+    """Open a video; close it by `with`.
+
+    Args:
+        path: a local regular file.
+        reader: `pyav` (default) or `decord` (extra `[decord]`, reads less).
+        threads: decoder threads; "auto" is faster and meant for trusted files.
+        limits: what the file may cost.
+
+    Raises:
+        UnsupportedAsset: not a video, or not one this reader can do right.
+        LimitExceeded: over a limit.
+        UsageError: no such reader.
+    """
+    if reader not in get_args(ReaderName):
+        raise UsageError(
+            f"There is no video reader '{reader}': choose one of {', '.join(get_args(ReaderName))}."
+        )
+    if reader == "decord":
+        from qc_plugin.decode.decord_reader import DecordReader
+
+        return DecordReader(path, threads=threads, limits=limits)
+    from qc_plugin.decode.video import PyavReader
+
+    return PyavReader(path, threads=threads, limits=limits)

@@ -1,0 +1,174 @@
+"""What a file is, told from its first bytes. The name only helps to word the message."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qc_plugin.decode.limits import DEFAULT_LIMITS, Limits
+from qc_plugin.errors import LimitExceeded, UnsupportedAsset
+
+if TYPE_CHECKING:
+    from qc_plugin.types import AssetKind
+
+_HEAD_BYTES = 1024
+_STILL_MAGIC: tuple[bytes, ...] = (
+    b"\xff\xd8\xff",  # JPEG
+    b"\x89PNG\r\n\x1a\n",
+    b"GIF87a",
+    b"GIF89a",
+    b"II*\x00",  # TIFF, both byte orders, and BigTIFF
+    b"MM\x00*",
+    b"II+\x00",
+    b"MM\x00+",
+    b"\x00\x00\x00\x0cjP  \r\n\x87\n",  # JPEG 2000 file
+    b"\xff\x4f\xff\x51",  # JPEG 2000 code stream
+)
+_VIDEO_MAGIC: tuple[bytes, ...] = (
+    b"\x1aE\xdf\xa3",  # Matroska, WebM
+    b"OggS",
+    b"FLV\x01",
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",  # ASF
+    b"\x06\x0e\x2b\x34\x02\x05\x01\x01",  # MXF
+    b"\x00\x00\x00\x00\x01\xbc",  # GXF
+    b"\x00\x00\x01\xba",  # MPEG program stream
+    b"\x00\x00\x01\xb3",  # MPEG-1/2 video
+    b"\x00\x00\x01\xb0",  # MPEG-4 part 2 video
+    b"DKIF",  # IVF
+    b"YUV4MPEG2 ",
+    b"\x1f\x07\x00",  # DV
+    b"\x12\x00\x0a",  # AV1 OBU stream
+)
+# First NAL unit types of an Annex B stream: H.264 access unit delimiter, SPS; HEVC VPS, SPS, delimiter.
+_ANNEX_B_HEADS = (b"\x09", b"\x67", b"\x27", b"\x47", b"\x40\x01", b"\x42\x01", b"\x46\x01")
+_QUICKTIME_ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+_STILL_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
+_AUDIO_MAGIC = (b"ID3", b"fLaC", b"\xff\xfb", b"\xff\xf3", b"\xff\xf1", b"\xff\xf9", b"FORM")
+_TEXT_HINTS: tuple[tuple[bytes, str], ...] = (
+    (b"#EXTM3U", "a playlist"),
+    (b"ffconcat", "a concat list"),
+    (b"v=0", "a session description"),
+    (b"<MPD", "a streaming manifest"),
+    (b"%!PS", "PostScript"),
+    (b"%PDF", "a PDF"),
+    (b"<svg", "an SVG drawing"),
+    (b"<?xml", "XML"),
+    (b"PK\x03\x04", "an archive"),
+)
+
+
+def read_head(path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """The first kilobyte of a regular file that is not empty and not larger than any limit.
+
+    Raises:
+        UnsupportedAsset: missing, a directory, a device, a pipe, unreadable or empty.
+        LimitExceeded: larger than the limit for video.
+    """
+    name = Path(path).name
+    try:
+        # Without O_NONBLOCK the open of a named pipe would wait for a writer for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise UnsupportedAsset(f"{name} does not exist: check the path.") from None
+    except (OSError, ValueError) as error:
+        raise UnsupportedAsset(
+            f"{name} cannot be opened ({error}): check the path and its rights."
+        ) from error
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise UnsupportedAsset(f"{name} is not a regular file: give the path of a video or a picture.")
+        if status.st_size == 0:
+            raise UnsupportedAsset(f"{name} has zero bytes: transfer it again.")
+        check_bytes(status.st_size, "video", path, limits)
+        return file.read(_HEAD_BYTES)
+
+
+def check_bytes(n_bytes: int, kind: AssetKind, path: str | Path, limits: Limits) -> None:
+    """Raise LimitExceeded for a file of more bytes than its kind may have."""
+    allowed = limits.max_bytes(kind)
+    if n_bytes > allowed:
+        raise LimitExceeded(
+            f"{Path(path).name} has {n_bytes / 1e6:,.0f} MB, over the limit of {allowed / 1e6:,.0f} MB for {kind} "
+            f"(profile '{limits.name}'): make it smaller or choose a wider profile."
+        )
+
+
+def sniff_kind(path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> AssetKind:
+    """Whether the file is a `video` or an `artwork`, by its content.
+
+    Raises:
+        UnsupportedAsset: neither, or not a readable regular file.
+        LimitExceeded: more bytes than its kind may have.
+    """
+    head = read_head(path, limits=limits)
+    kind = _kind_of(head)
+    if kind is None:
+        raise UnsupportedAsset(_refusal(Path(path), head))
+    check_bytes(Path(path).stat().st_size, kind, path, limits)
+    return kind
+
+
+def is_heic(head: bytes) -> bool:
+    """Whether these first bytes are of a HEIC picture (HEVC inside HEIF), which Pillow does not read."""
+    brands = _brands(head)
+    if not brands or b"avif" in brands or b"avis" in brands:
+        return False
+    return brands[0] in (*_HEIC_BRANDS, b"mif1", b"msf1")
+
+
+def _kind_of(head: bytes) -> AssetKind | None:
+    """The kind that the first bytes show, or None."""
+    if head.startswith(_STILL_MAGIC) or _is_bmp(head) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+        return "artwork"
+    brands = _brands(head)
+    if brands and (brands[0] in _STILL_BRANDS):
+        return "artwork"
+    if head[4:8] in _QUICKTIME_ATOMS or head.startswith(_VIDEO_MAGIC):
+        return "video"
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return "video"
+    return "video" if _is_transport_stream(head) or _is_annex_b(head) else None
+
+
+def _brands(head: bytes) -> tuple[bytes, ...]:
+    """Major and compatible brands of an ISO base media file, empty for anything else."""
+    if head[4:8] != b"ftyp":
+        return ()
+    size = min(int.from_bytes(head[:4], "big"), len(head))
+    return (head[8:12], *(head[at : at + 4] for at in range(16, size - 3, 4)))
+
+
+def _is_bmp(head: bytes) -> bool:
+    """BMP: two letters are a weak sign, so the size of the second header must be one that exists."""
+    return head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in (12, 16, 40, 52, 56, 64, 108, 124)
+
+
+def _is_transport_stream(head: bytes) -> bool:
+    """MPEG-TS has a sync byte every 188 bytes, or every 192 after a time code (camera `.mts`)."""
+    return any(
+        all(head[at : at + 1] == b"G" for at in range(start, 800, step))
+        for start, step in ((0, 188), (4, 192))
+    )
+
+
+def _is_annex_b(head: bytes) -> bool:
+    """A raw H.264 or HEVC stream."""
+    for start in (b"\x00\x00\x00\x01", b"\x00\x00\x01"):
+        if head.startswith(start):
+            return head[len(start) :].startswith(_ANNEX_B_HEADS)
+    return False
+
+
+def _refusal(path: Path, head: bytes) -> str:
+    """One sentence on why a file of unknown content is refused."""
+    for mark, what in _TEXT_HINTS:
+        if mark in head[:256]:
+            return f"{path.name} is {what}, not a media file: give the video or picture itself."
+    if head.startswith(_AUDIO_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WAVE"):
+        return f"{path.name} looks like audio without a picture: give a video or a picture."
+    named = f" although its name ends in '{path.suffix}'" if path.suffix else ""
+    return f"{path.name} is not a video or picture format we read{named}: export it again as MP4, MOV, MKV, JPEG or PNG."

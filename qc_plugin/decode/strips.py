@@ -1,0 +1,20 @@
+"""Strips of full-resolution luma: enough to measure combing and fine detail without the whole picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+N_STRIPS, STRIP_PX = 6, 16  # 96 columns: side by side inside a strip, strips spread over the width
+
+
+def strips(luma: NDArray[Any]) -> NDArray[Any]:
+    """(H, at most 96) columns of an (H, W) picture in six strips, copied so that the picture may be given back."""
+    width = luma.shape[1]
+    if width <= N_STRIPS * STRIP_PX:
+        return luma.copy()
+    gap = (width - STRIP_PX) / (N_STRIPS + 1)
+    starts = [round(gap * (number + 1)) for number in range(N_STRIPS)]
+    return np.concatenate([luma[:, at : at + STRIP_PX] for at in starts], axis=1)
