@@ -132,23 +132,20 @@ def finding_struct(finding: Finding) -> Row:
 def finding_of(struct: Row) -> Finding:
     """The finding behind a stored struct; keys of later versions are ignored."""
     bands = struct.get("bands")
-    same_name = (
-        "outcome",
-        "severity",
-        "action",
-        "measure",
-        "text",
-        "value",
-        "limit",
-        "region_kind",
-        "region_n",
-    )
     return Finding(
         rule_id=struct["rule"],
-        **{name: struct.get(name) for name in same_name},
-        frame_index=struct.get("frame_index") or 0,
-        start_s=struct.get("start_s") or 0.0,
-        end_s=struct.get("end_s") or 0.0,
+        outcome=struct["outcome"],
+        severity=struct["severity"],
+        action=struct["action"],
+        measure=struct["measure"],
+        text=struct["text"],
+        value=struct["value"],
+        limit=struct["limit"],
+        region_kind=struct["region_kind"],
+        region_n=struct["region_n"],
+        frame_index=struct["frame_index"],
+        start_s=struct["start_s"],
+        end_s=struct["end_s"],
         bands=Bands(bands["pass_limit"], bands["borderline_limit"], bands["worse"]) if bands else None,
     )
 
