@@ -82,11 +82,14 @@ class Workshop:
         return _outcome(report, write_report(report, self.config.reports), None, started)
 
     def _check(self, asset: Asset, started: float) -> AssetOutcome:
-        from qc_plugin.pipeline import check_asset, publish_pictures
+        from qc_plugin.batch.publish import publish
+        from qc_plugin.pipeline import check_asset
 
-        checked = check_asset(asset, self.engines, self.rules, self.config, keys_for(self.config, asset.id, self.rules))
+        keys = keys_for(self.config, asset.id, self.rules)
+        origin = provenance(self.config, self.rules, keys, self.engines.uses)
+        checked = check_asset(asset, self.engines, self.rules, self.config, origin)
         try:
-            sheet = publish_pictures(checked, self.config)
+            sheet = publish(checked, self.config)
             path = write_report(checked.report, self.config.reports)
         finally:
             checked.close()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from qc_plugin.errors import UsageError
 from qc_plugin.types import BlurMap, Box
 
 # Quality of what is kept: 95 without chroma subsampling is visually lossless and a tenth of a PNG's time.
@@ -30,6 +33,16 @@ def decode_jpeg(data: bytes) -> NDArray[np.uint8]:
     if bgr is None:
         raise ValueError("not a JPEG picture")
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def write_png(path: Path, rgb: NDArray[np.uint8]) -> None:
+    """Write (H, W, 3) uint8 sRGB as PNG. Raises UsageError when the folder cannot be written."""
+    ok, data = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    assert ok
+    try:
+        path.write_bytes(data.tobytes())
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another file with --out") from error
 
 
 def shrink(rgb: NDArray[np.uint8], long_side_px: int) -> NDArray[np.uint8]:

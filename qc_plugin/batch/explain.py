@@ -1,0 +1,102 @@
+"""Why one frame was decided so: the sentences, a heat map, and the nearest better frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from qc_plugin.batch.identity import hash_file
+from qc_plugin.config import RunConfig
+from qc_plugin.decode import load_artwork, open_video
+from qc_plugin.decode.limits import PROFILES
+from qc_plugin.errors import UsageError
+from qc_plugin.report.read import read_report
+from qc_plugin.stages.pictures import heat_map, write_png
+from qc_plugin.stages.segment import BlurSegmenter
+from qc_plugin.types import DECISION_ORDER, AssetReport, Frame, FrameRow
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Lines for people, and where the heat map was written."""
+
+    lines: tuple[str, ...]
+    heat_map: Path
+
+
+def explain_frame(
+    report_path: Path, frame_index: int, config: RunConfig, *, asset: Path | None = None, out: Path | None = None
+) -> Explanation:
+    """Explain a scored frame of a report. Raises UsageError for a frame that was not scored or an asset that moved."""
+    report = read_report(report_path)
+    row = _row(report, frame_index)
+    source = _source(report, asset)
+    frame = _decode(source, report, frame_index, config)
+    segmenter = BlurSegmenter.load(backend=config.backend, precision=config.precision, threads=config.threads)
+    target = out or Path(f"{source.stem}-frame-{frame_index}-blur.png")
+    write_png(target, heat_map(frame.rgb, segmenter(frame.rgb)))
+    return Explanation((*_sentences(row), *_better(report, row), f"heat map: {target}"), target)
+
+
+def _row(report: AssetReport, frame_index: int) -> FrameRow:
+    rows = {row.score.frame_index: row for row in report.frames}
+    if frame_index in rows:
+        return rows[frame_index]
+    if not rows:
+        raise UsageError(f"this report holds no frames: {report.error or 'nothing was scored'}")
+    near = sorted(rows, key=lambda i: abs(i - frame_index))[:3]
+    raise UsageError(f"frame {frame_index} was not scored; the nearest that were: {', '.join(map(str, sorted(near)))}")
+
+
+def _source(report: AssetReport, given: Path | None) -> Path:
+    path = given or Path(report.asset.path)
+    if not path.is_file():
+        raise UsageError(f"{path}: the asset is not there any more; say where it is with --asset FILE")
+    if hash_file(path) != report.asset.id:
+        raise UsageError(f"{path}: not the content this report speaks of; check it again, or give --asset FILE")
+    return path
+
+
+def _decode(path: Path, report: AssetReport, frame_index: int, config: RunConfig) -> Frame:
+    limits = PROFILES[config.limits]
+    if report.asset.kind == "artwork":
+        return load_artwork(path, limits=limits)[1]
+    # Decode order is what `frame_index` counts, and seeking lands wrong in some containers: read from the start.
+    keyframes = report.provenance.sample == "keyframes"
+    with open_video(path, reader=config.reader, limits=limits) as reader:
+        for decoded in reader.decoded(keyframes):
+            if decoded.index == frame_index:
+                return decoded.to_frame()
+            decoded.release()
+    raise UsageError(f"{path}: frame {frame_index} could not be decoded again; check the asset again")
+
+
+def _sentences(row: FrameRow) -> list[str]:
+    score, judgement = row.score, row.judgement
+    lines = [f"frame {score.frame_index} at {score.pts_s:.2f} s: {judgement.decision}"]
+    if judgement.excluded:
+        lines.append(f"  left out of ranking: {judgement.excluded}")
+    lines += [f"  {f.outcome}: {f.text}" for f in judgement.findings if f.outcome != "pass"]
+    if row.rank.rank is not None:
+        lines.append(f"  ranked {row.rank.rank}, score {row.rank.score:.2f}")
+    elif row.rank.unranked:
+        lines.append(f"  not ranked: {row.rank.unranked}")
+    return lines
+
+
+def _better(report: AssetReport, row: FrameRow) -> list[str]:
+    """The frame nearest in time that is decided better, or ranked where this one is not."""
+
+    def grade(other: FrameRow) -> tuple[int, bool]:
+        return DECISION_ORDER.index(other.judgement.decision), other.rank.rank is None
+
+    candidates = [r for r in report.frames if grade(r) < grade(row) and not r.judgement.excluded]
+    if not candidates:
+        return ["no scored frame of this asset is better"]
+    best = min(candidates, key=lambda r: abs(r.score.pts_s - row.score.pts_s))
+    gap = best.score.pts_s - row.score.pts_s
+    place = f", rank {best.rank.rank}" if best.rank.rank else ""
+    return [
+        f"nearest better frame: {best.score.frame_index}, {abs(gap):.2f} s {'later' if gap > 0 else 'earlier'} "
+        f"({best.score.pts_s:.2f} s): {best.judgement.decision}{place}"
+    ]

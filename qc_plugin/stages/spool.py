@@ -1,0 +1,48 @@
+"""Keeps JPEG copies of scored frames on disk until ranking says which are wanted, so that nothing is decoded twice."""
+
+from __future__ import annotations
+
+import tempfile
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qc_plugin.stages.pictures import decode_jpeg, encode_jpeg
+
+# Below this the spool stays in memory: most clips never touch the disk.
+_IN_MEMORY_BYTES = 128 << 20
+
+
+class PictureSpool:
+    """Frame index -> picture. Encoded once at still quality; about 0.4 MB a 1080p frame."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - lives as long as we do
+        self._places: dict[int, tuple[int, int]] = {}
+
+    def add(self, frame_index: int, rgb: NDArray[np.uint8]) -> None:
+        """Keep a frame, (H, W, 3) uint8 sRGB."""
+        data = encode_jpeg(rgb)
+        self._places[frame_index] = (self._file.seek(0, 2), len(data))
+        self._file.write(data)
+
+    def jpeg(self, frame_index: int) -> bytes:
+        """The JPEG bytes of a kept frame; KeyError if it was not kept."""
+        offset, size = self._places[frame_index]
+        self._file.seek(offset)
+        return self._file.read(size)
+
+    def rgb(self, frame_index: int) -> NDArray[np.uint8]:
+        """The frame again, (H, W, 3) uint8 sRGB."""
+        return decode_jpeg(self.jpeg(frame_index))
+
+    def close(self) -> None:
+        """Give the space back."""
+        self._file.close()
+
+    def __enter__(self) -> PictureSpool:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()

@@ -1,0 +1,47 @@
+"""Many assets: one bad file costs one row, and a second run decodes nothing."""
+
+import json
+import shutil
+
+import pytest
+from qc_plugin.report.read import read_meta
+
+
+@pytest.fixture
+def catalogue(tmp_path, clip, still):
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    shutil.copy(clip, folder / "kick.mp4")
+    shutil.copy(still, folder / "deep/poster.png")
+    (folder / "empty.mp4").touch()
+    (folder / "notes.txt").write_text("not media")
+    return folder
+
+
+def test_scan_accounts_for_every_file_and_resumes(qc, catalogue, tmp_path):
+    first = qc("scan", catalogue, "--reports", "out", "--json")
+    assert first.returncode == 20, first.stderr  # one asset could not be checked
+    rows = {json.loads(line)["path"]: json.loads(line) for line in first.stdout.splitlines()}
+    assert {p.rsplit("/", 1)[1] for p in rows} == {"kick.mp4", "poster.png", "empty.mp4"}
+    assert len(list((tmp_path / "out").rglob("*.parquet"))) == 3
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("*.parquet")}
+    second = qc("scan", catalogue, "--reports", "out", "--json")
+    assert all(json.loads(line)["reused"] for line in second.stdout.splitlines())
+    assert {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("*.parquet")} == before
+    assert second.returncode == 20
+
+
+def test_new_rules_give_new_reports_beside_the_old(qc, catalogue, tmp_path):
+    qc("scan", catalogue / "deep", "--reports", "out")
+    qc("scan", catalogue / "deep", "--reports", "out", "--rules", "artwork")
+    metas = [read_meta(p) for p in (tmp_path / "out").rglob("*.parquet")]
+    assert {m["rules"]["id"] for m in metas} == {"default", "artwork"}
+    assert len({m["provenance"]["measure_key"] for m in metas}) == 1
+
+
+def test_a_missing_path_does_not_stop_the_rest(qc, catalogue):
+    done = qc("scan", catalogue / "deep", catalogue / "gone.mov", "--reports", "out", "--json")
+    verdicts = {json.loads(line)["path"].rsplit("/", 1)[1]: json.loads(line)["verdict"] for line in done.stdout.splitlines()}
+    assert verdicts["gone.mov"] == "error"
+    assert verdicts["poster.png"] != "error"
+    assert done.returncode == 20

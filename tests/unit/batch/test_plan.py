@@ -1,0 +1,50 @@
+"""Finding files, naming assets."""
+
+import os
+
+import pytest
+from qc_plugin.batch.identity import HashIndex, canonical_hash, hash_file, judge_key, measure_key
+from qc_plugin.batch.plan import find_files
+from qc_plugin.errors import UnsupportedAsset, UsageError
+
+
+def test_folders_are_walked_in_order_and_every_file_is_accounted_for(tmp_path):
+    for name in ("b/z.mov", "a.mp4", "b/a.fuzzed", "notes.csv", ".hidden.mp4", "b/.git/x.mp4"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = find_files([tmp_path])
+    assert [p.relative_to(tmp_path).as_posix() for p in found.assets] == ["a.mp4", "b/a.fuzzed", "b/z.mov"]
+    assert [p.name for p in found.ignored] == ["notes.csv"]
+
+
+def test_named_files_are_always_checked_and_once(tmp_path):
+    text = tmp_path / "odd.csv"
+    text.touch()
+    assert find_files([text, text, tmp_path / "absent.mp4"]).assets == (text, tmp_path / "absent.mp4")
+    with pytest.raises(UsageError, match="no paths given"):
+        find_files([])
+
+
+def test_keys_separate_measures_from_rules():
+    m = measure_key("a", {"motion_blur": "1"}, {"sample": "2fps"})
+    assert m == measure_key("a", {"motion_blur": "1"}, {"sample": "2fps"})
+    assert m != measure_key("a", {"motion_blur": "2"}, {"sample": "2fps"})
+    assert judge_key(m, "rules-1") != judge_key(m, "rules-2")
+    assert canonical_hash({"a": 1, "b": 2}) == canonical_hash({"b": 2, "a": 1})
+
+
+def test_index_forgets_a_changed_file_and_survives_damage(tmp_path):
+    file = tmp_path / "a.bin"
+    file.write_bytes(b"one")
+    index = HashIndex(tmp_path / "reports")
+    index.remember({file: hash_file(file)})
+    assert index.lookup([file]) == {file: hash_file(file)}
+    file.write_bytes(b"other")
+    assert index.lookup([file]) == {}
+    (tmp_path / "reports/index.sqlite").write_bytes(os.urandom(4096))
+    assert HashIndex(tmp_path / "reports").lookup([file]) == {}
+
+
+def test_unreadable_file_is_an_asset_error(tmp_path):
+    with pytest.raises(UnsupportedAsset, match="cannot be read"):
+        hash_file(tmp_path / "absent")
