@@ -1,0 +1,100 @@
+"""From light to a file: exposure gain, noise, tone curve, resampling, sharpening, JPEG."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .scene import Camera
+from .views import soften, to_bytes
+
+BLOCK = 8
+# ITU-T T.81, annex K: the tables nearly every encoder scales
+LUMA_TABLE = (
+    (16, 11, 10, 16, 24, 40, 51, 61), (12, 12, 14, 19, 26, 58, 60, 55), (14, 13, 16, 24, 40, 57, 69, 56),
+    (14, 17, 22, 29, 51, 87, 80, 62), (18, 22, 37, 56, 68, 109, 103, 77), (24, 35, 55, 64, 81, 104, 113, 92),
+    (49, 64, 78, 87, 103, 121, 120, 101), (72, 92, 95, 98, 112, 100, 103, 99),
+)  # fmt: skip
+CHROMA_TABLE = (
+    (17, 18, 24, 47, 99, 99, 99, 99), (18, 21, 26, 66, 99, 99, 99, 99), (24, 26, 56, 99, 99, 99, 99, 99),
+    (47, 66, 99, 99, 99, 99, 99, 99), *((99,) * 8,) * 4,
+)  # fmt: skip
+TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
+
+
+def photograph(linear: Tensor, camera: Camera, generator: torch.Generator) -> Tensor:
+    """(3, H, W) linear light -> (3, H, W) float32 8-bit steps in [0, 255], unrounded and not yet compressed."""
+    light = soften(linear, camera.soft_px) * camera.gain
+
+    def noise(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator, device=linear.device)
+
+    light = light.clamp(0, 1)
+    if camera.shot_noise or camera.read_noise:
+        deviation = (light * camera.shot_noise + camera.read_noise**2).sqrt()
+        light = light + noise(*light.shape) * deviation
+    steps = to_bytes(light, camera.gamma)
+    if camera.grain:
+        grain = soften(noise(1, *light.shape[1:]), camera.grain_px)
+        steps = steps + grain * (camera.grain / grain.std())
+    if camera.shrink < 1:
+        steps = _resample(steps, camera.shrink)
+    if camera.sharpen:
+        steps = steps.clamp(0, 255)
+        steps = steps + camera.sharpen * (steps - soften(steps, camera.sharpen_px))
+    return steps.clamp(0, 255)
+
+
+def _resample(steps: Tensor, factor: float) -> Tensor:
+    """Smaller and back: what a low-resolution stream shown large looks like."""
+    size = steps.shape[-2:]
+    small = F.interpolate(steps[None], scale_factor=factor, mode="bilinear", antialias=True)
+    return F.interpolate(small, size, mode="bicubic")[0]
+
+
+def compress(steps: Tensor, qualities: Sequence[int]) -> Tensor:
+    """JPEG (4:2:0) of a batch without its entropy coding, which loses nothing. Quality 100 leaves a picture alone.
+
+    (B, 3, H, W) in [0, 255], H and W multiples of 16 -> the same shape, rounded to whole steps.
+    """
+    rounded = steps.round()
+    chosen = [i for i, q in enumerate(qualities) if q < 100]
+    if not chosen:
+        return rounded
+    matrix = steps.new_tensor(TO_YCC)
+    ycc = torch.einsum("dc,bchw->bdhw", matrix, rounded[chosen])
+    scale = steps.new_tensor([_table_scale(qualities[i]) for i in chosen])
+    luma = _quantise(ycc[:, :1] - 128, LUMA_TABLE, scale) + 128
+    chroma = _quantise(F.avg_pool2d(ycc[:, 1:], 2), CHROMA_TABLE, scale)
+    chroma = F.interpolate(chroma, scale_factor=2, mode="bilinear")
+    rgb = torch.einsum("cd,bdhw->bchw", torch.linalg.inv(matrix), torch.cat([luma, chroma], 1))
+    rounded[chosen] = rgb.round().clamp(0, 255)
+    return rounded
+
+
+def _table_scale(quality: int) -> float:
+    """libjpeg's scaling of the tables, as a fraction."""
+    return (50 / quality) if quality < 50 else (2 - quality / 50)
+
+
+def _quantise(planes: Tensor, table: tuple[tuple[int, ...], ...], scale: Tensor) -> Tensor:
+    """Round the 8 x 8 DCT coefficients of (B, C, H, W) to steps of the scaled table."""
+    b, c, h, w = planes.shape
+    steps = (planes.new_tensor(table)[None] * scale[:, None, None]).round().clamp(1, 255)[:, None, None, None]
+    basis = _dct(planes.device)
+    blocks = planes.reshape(b, c, h // BLOCK, BLOCK, w // BLOCK, BLOCK).transpose(3, 4)
+    coefficients = basis @ blocks @ basis.T
+    restored = basis.T @ ((coefficients / steps).round() * steps) @ basis
+    return restored.transpose(3, 4).reshape(b, c, h, w)
+
+
+def _dct(device: torch.device) -> Tensor:
+    """Orthonormal DCT-II, (8, 8)."""
+    k = torch.arange(BLOCK, device=device, dtype=torch.float32)
+    basis = torch.cos(math.pi / BLOCK * (k[None] + 0.5) * k[:, None]) * math.sqrt(2 / BLOCK)
+    basis[0] /= math.sqrt(2)
+    return basis

@@ -1,0 +1,264 @@
+"""Scenes -> blurred pictures with labels, batched, on CPU or GPU, in linear light.
+
+One exposure: background out of focus and moving, objects over it front to back, each moving in its own way
+(warped or convolved *premultiplied*, so that no colour leaks over its outline), then the lens, then the camera.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from . import views
+from .camera import compress, photograph
+from .exposure import convolve, expose, extent_field
+from .kernels import Defocus, Motion, defocus_kernel
+from .labels import evidence, evidence_margin_px, soft_mask, to_cells
+from .model import STRIDE
+from .scene import ObjectLayer, Scene, Traits
+from .sources import Photo
+
+MARGIN_PX = 40  # more than half of the longest blur: convolutions are circular
+CODEC_GRID_PX = 16  # the crop falls anywhere on the codec's block grid
+MOVED_ALPHA = 0.1  # a pixel shows a moving object from this alpha on
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """image (B, 3, S, S) uint8 RGB; at stride 4, (B, 1, S/4, S/4) float32: mask 0..1, extent px, evidence 0.15..1."""
+
+    image: Tensor
+    mask: Tensor
+    extent: Tensor
+    evidence: Tensor
+
+
+@dataclass(slots=True, eq=False)
+class Canvas:
+    """The pictures while they are made: without blur, out of focus only, exposed; and the extent of motion."""
+
+    sharp: Tensor  # (B, 3, T, T) linear
+    still: Tensor
+    exposed: Tensor
+    extent: Tensor  # (B, 1, T, T) px
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """An object in its view: alpha (1, T, T), colours (3, T, T), and the map of where it may move (1, T, T)."""
+
+    layer: ObjectLayer
+    alpha: Tensor
+    colour: Tensor
+    moves: Tensor
+    is_own: bool
+
+
+def traits(photos: Sequence[Photo]) -> Traits:
+    """Which photos can lend a person, which a face or hand."""
+    return Traits(
+        n_photos=len(photos),
+        with_matte=tuple(i for i, p in enumerate(photos) if p.matte is not None),
+        with_parts=tuple(i for i, p in enumerate(photos) if p.parts is not None),
+    )
+
+
+def render(scenes: Sequence[Scene], photos: Sequence[Photo], *, size_px: int) -> Samples:
+    """Pictures of `size_px` (a multiple of 16) and their labels."""
+    side = size_px + 2 * MARGIN_PX
+    bare, objects = zip(*(_set_up(scene, photos, side) for scene in scenes), strict=True)
+    canvas = _background(scenes, torch.stack(bare), objects)
+    for depth in range(max(len(o) for o in objects)):
+        chosen = [i for i, o in enumerate(objects) if len(o) > depth]
+        _paint(canvas, chosen, [objects[i][depth] for i in chosen])
+    _move_frames(canvas, scenes)
+    _defocus_frames(canvas, scenes)
+    return _develop(canvas, scenes, size_px)
+
+
+def _set_up(scene: Scene, photos: Sequence[Photo], side: int) -> tuple[Tensor, list[Placed]]:
+    """Background without its own objects, and the objects."""
+    photo = photos[scene.photo]
+    window = views.choose_window(photo, side, scene.long_side_px, scene.at_xy)
+    if scene.centre_on_object:
+        window = views.centre_window(window, photo, scene.at_xy)
+    view = views.look(photo, window, side, scene.highlights)
+    placed = [_place(layer, photos, photo, window, view) for layer in scene.layers]
+    own = [p.alpha for p in placed if p.is_own]
+    return (_fill(view, torch.stack(own).amax(0)) if own else view), placed
+
+
+def _place(layer: ObjectLayer, photos: Sequence[Photo], photo: Photo, window: views.Window, view: Tensor) -> Placed:
+    """The object of a layer; an outline that is not to be had becomes a blob, which always is."""
+    cutout, side = layer.cutout, view.shape[-1]
+    is_own = cutout.kind.startswith("own_") or cutout.kind in ("shape", "blob")
+    lender = photo if is_own else photos[cutout.photo]
+    at = window if is_own else views.choose_window(lender, side, cutout.long_side_px, cutout.at_xy)
+    if cutout.kind.startswith("other_"):
+        at = views.centre_window(at, lender, cutout.at_xy)
+    alpha = views.outline(cutout, lender, at, side)
+    rng = np.random.default_rng(cutout.seed)
+    if alpha is None:
+        is_own, alpha = True, views._blob(photo, window, side, rng)  # noqa: SLF001 - same room
+    if is_own:
+        colour = view
+    elif cutout.kind == "text":
+        colour = view.new_tensor(rng.uniform(0, 1, 3) ** views.DECODE_GAMMA)[:, None, None].expand(3, side, side)
+    else:
+        colour = views.look(lender, at, side, 0.0) * cutout.gain
+    return Placed(layer, alpha, colour, _where_it_moves(layer, alpha, photo, window, rng), is_own)
+
+
+def _where_it_moves(
+    layer: ObjectLayer, alpha: Tensor, photo: Photo, window: views.Window, rng: np.random.Generator
+) -> Tensor:
+    """Weight in [0, 1]: all of the object, a part of it, or a band at its outline."""
+    if layer.ring_px:
+        reach = int(layer.ring_px)
+        outer = F.max_pool2d(alpha, 2 * reach + 1, 1, reach)
+        inner = -F.max_pool2d(-alpha, 2 * reach + 1, 1, reach)
+        return views.soften((outer - inner).clamp(0, 1), 1.5)
+    if layer.coverage == "partial":
+        return views._blob(photo, window, alpha.shape[-1], rng)  # noqa: SLF001 - same room
+    return torch.ones_like(alpha)
+
+
+def _fill(view: Tensor, alpha: Tensor) -> Tensor:
+    """What might be behind an object: the surroundings' colours, spread inwards level by level."""
+    known = 1 - alpha
+    spread, weight = view * known, known.clone()
+    for factor in (4, 16, 64):
+        both = torch.cat([view * known, known])[None]
+        coarse = F.avg_pool2d(both, factor * 2 + 1, factor, factor, count_include_pad=False)
+        wide = F.interpolate(coarse, view.shape[-2:], mode="bilinear")[0]
+        gap = (1 - weight).clamp(0, 1) * (wide[3:] > 0.05)
+        spread = spread + gap * wide[:3] / wide[3:].clamp_min(0.05)
+        weight = weight + gap
+    return spread + (1 - weight).clamp(0, 1) * view
+
+
+def _background(scenes: Sequence[Scene], bare: Tensor, objects: Sequence[list[Placed]]) -> Canvas:
+    """Backgrounds: out of focus where objects stand before them, moving in pans."""
+    canvas = Canvas(bare, bare.clone(), bare.clone(), torch.zeros_like(bare[:, :1]))
+    blurred = [i for i, s in enumerate(scenes) if s.background_defocus and objects[i]]
+    if blurred:
+        soft = convolve(bare[blurred], _lenses([scenes[i].background_defocus for i in blurred]))
+        canvas.still[blurred] = soft
+        canvas.exposed[blurred] = soft
+    moving = [(i, s.background_motion) for i, s in enumerate(scenes) if s.background_motion]
+    _expose_into(canvas, moving)
+    return canvas
+
+
+def _lenses(defocus: Sequence[Defocus | None]) -> list[np.ndarray]:
+    return [defocus_kernel(d) for d in defocus if d is not None]
+
+
+def _expose_into(canvas: Canvas, moving: Sequence[tuple[int, Motion]]) -> None:
+    """Expose whole pictures of the canvas and note their extents."""
+    if not moving:
+        return
+    index, motions = [i for i, _ in moving], [m for _, m in moving]
+    canvas.exposed[index] = expose(canvas.exposed[index], motions)
+    side = canvas.extent.shape[-1]
+    fields = [extent_field(m, side, side, canvas.extent.device) for m in motions]
+    canvas.extent[index] = torch.stack(fields)[:, None]
+
+
+def _paint(canvas: Canvas, index: list[int], placed: Sequence[Placed]) -> None:
+    """Draw one object over each chosen picture, in all three versions."""
+    alpha = torch.stack([p.alpha for p in placed])
+    light = torch.cat([torch.stack([p.colour for p in placed]) * alpha, alpha], 1)
+    still, lenses = light.clone(), [i for i, p in enumerate(placed) if p.layer.defocus]
+    if lenses:
+        still[lenses] = convolve(light[lenses], _lenses([placed[i].layer.defocus for i in lenses]))
+    exposed, movers = still.clone(), [i for i, p in enumerate(placed) if p.layer.motion]
+    moves = torch.stack([p.moves for p in placed])
+    extent = torch.zeros_like(alpha)
+    if movers:
+        motions = [m for p in placed if (m := p.layer.motion)]
+        share, side = moves[movers], alpha.shape[-1]
+        exposed[movers] = share * expose(still[movers], motions) + (1 - share) * still[movers]
+        fields = torch.stack([extent_field(m, side, side, alpha.device) for m in motions])[:, None]
+        extent[movers] = fields * (share > 0.5)
+    canvas.sharp[index] = _over(light, canvas.sharp[index])
+    canvas.still[index] = _over(still, canvas.still[index])
+    canvas.exposed[index] = _over(exposed, canvas.exposed[index])
+    shown = exposed[:, 3:]
+    level = torch.where(extent > 0, torch.full_like(shown, MOVED_ALPHA), torch.full_like(shown, 0.5))
+    canvas.extent[index] = torch.where(shown > level, extent, canvas.extent[index])
+
+
+def _over(light: Tensor, behind: Tensor) -> Tensor:
+    """Premultiplied (B, 4, H, W) over (B, 3, H, W)."""
+    return light[:, :3] + behind * (1 - light[:, 3:]).clamp(0, 1)
+
+
+def _move_frames(canvas: Canvas, scenes: Sequence[Scene]) -> None:
+    """Whole-frame shake."""
+    _expose_into(canvas, [(i, s.frame_motion) for i, s in enumerate(scenes) if s.frame_motion])
+
+
+def _defocus_frames(canvas: Canvas, scenes: Sequence[Scene]) -> None:
+    """Pictures out of focus, evenly or by depth: never labelled motion."""
+    index = [i for i, s in enumerate(scenes) if s.frame_defocus]
+    if not index:
+        return
+    lenses = _lenses([scenes[i].frame_defocus for i in index])
+    share = torch.stack([_depth(scenes[i], canvas.extent.shape[-1]) for i in index]).to(canvas.extent.device)
+    for picture in (canvas.still, canvas.exposed):
+        picture[index] = share * convolve(picture[index], lenses) + (1 - share) * picture[index]
+
+
+def _depth(scene: Scene, side: int) -> Tensor:
+    """Share of defocus at each pixel, (1, side, side)."""
+    if scene.depth == "even":
+        return torch.ones(1, side, side)
+    rng = np.random.default_rng(scene.seed)
+    if scene.depth == "ramp":
+        angle, offset = rng.uniform(0, 2 * np.pi), rng.uniform(-0.3, 0.3)
+        axis = torch.linspace(-0.5, 0.5, side)
+        height = axis[None, :] * float(np.cos(angle)) + axis[:, None] * float(np.sin(angle)) - float(offset)
+        return torch.sigmoid(height * float(rng.uniform(4, 30)))[None]
+    coarse = torch.from_numpy(rng.normal(size=(1, 1, 4, 4)).astype(np.float32))
+    height = F.interpolate(coarse, (side, side), mode="bicubic", align_corners=True)[0]
+    return torch.sigmoid(height * float(rng.uniform(4, 40)))
+
+
+def _develop(canvas: Canvas, scenes: Sequence[Scene], size_px: int) -> Samples:
+    """Margins off, camera on, labels to cells."""
+    start = MARGIN_PX - CODEC_GRID_PX // 2
+    grid = slice(start, start + size_px + CODEC_GRID_PX)
+    steps, offsets = [], []
+    for picture, scene in zip(canvas.exposed[..., grid, grid], scenes, strict=True):
+        generator = torch.Generator(device=picture.device).manual_seed(scene.seed)
+        steps.append(photograph(picture, scene.camera, generator))
+        offsets.append(scene.seed % CODEC_GRID_PX)
+    images = compress(torch.stack(steps), [s.camera.jpeg_quality for s in scenes]).to(torch.uint8)
+    extent = _crop(canvas.extent, offsets, start, size_px)
+    return Samples(
+        image=_crop(images, offsets, 0, size_px),
+        mask=to_cells(soft_mask(extent), STRIDE),
+        extent=to_cells(extent, STRIDE),
+        evidence=_judge(canvas, scenes, offsets, size_px),
+    )
+
+
+def _judge(canvas: Canvas, scenes: Sequence[Scene], offsets: Sequence[int], size_px: int) -> Tensor:
+    """Evidence of the cropped pictures, at the brightness the camera gave them."""
+    reach = evidence_margin_px(STRIDE)
+    start, size = MARGIN_PX - CODEC_GRID_PX // 2 - reach, size_px + 2 * reach
+    gains = canvas.extent.new_tensor([s.camera.gain for s in scenes])[:, None, None, None]
+    pictures = [_crop(p, offsets, start, size) * gains for p in (canvas.sharp, canvas.still, canvas.exposed)]
+    return evidence(*pictures, _crop(canvas.extent, offsets, start, size), STRIDE)
+
+
+def _crop(maps: Tensor, offsets: Sequence[int], start: int, size: int) -> Tensor:
+    """A square of each map, at its own offset along both sides."""
+    corners = [start + o for o in offsets]
+    return torch.stack([m[:, c : c + size, c : c + size] for m, c in zip(maps, corners, strict=True)])
