@@ -39,7 +39,9 @@ def read_frames(path: Path) -> pd.DataFrame:
         raise UsageError(f"{path}: holds no report (*.parquet); name a reports folder written by `scan`")
     tables = [_read_table(each).replace_schema_metadata(None) for each in paths]
     table = pa.concat_tables(tables, promote_options="permissive")
-    frame = table.to_pandas(maps_as_pydicts="strict")
+    # Nullable integers: a rank that is missing must not turn the ranks into floats, nor round a large pts.
+    integers = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype()}
+    frame = table.to_pandas(maps_as_pydicts="strict", types_mapper=integers.get)
     assert isinstance(frame, pd.DataFrame)
     return frame
 
