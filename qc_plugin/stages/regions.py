@@ -1,0 +1,177 @@
+"""Faces, hands and people: pictures in, `Region`s out.
+
+The engine looks at one analysis scale: the longer side of a picture is brought to its `long_side` (960 px), small
+pictures enlarged twice at most, because beyond that there is nothing more to see. `long_side=1920` looks for smaller
+faces in 4K at four times the cost. Finding no region is a result, not an error.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import cv2
+import numpy as np
+
+from qc_plugin.errors import EngineError
+from qc_plugin.inference.select import open_session
+from qc_plugin.inference.session import Array, Session, check_range
+from qc_plugin.inference.spec import EngineSpec, load_spec
+from qc_plugin.stages.region_decoders import DECODERS, read_params
+from qc_plugin.stages.tracks import Tracker, track
+from qc_plugin.types import Frame, Region, RegionKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["RegionDetector", "Tracker", "track"]
+
+KINDS: tuple[RegionKind, ...] = ("face", "hand", "person")
+MAX_UPSCALE = 2.0  # the engine was trained on pictures enlarged up to this
+PADDING_GREY = 127  # training views were mostly filled with it; reflection would show half a face twice
+BATCH = 4  # frames a run: more gains nothing on a CPU and costs memory
+LEAST_BOX_PX = 1.0  # of a side, in frame px: what is left of a box that lay in the padding is nothing
+
+
+class RegionDetector:
+    """Finds faces, hands and people; built once with its engine, then called. Used by one thread at a time."""
+
+    def __init__(self, session: Session, *, long_side: int | None = None) -> None:
+        """`long_side`: analysis scale in px; None takes the engine's own. Raises ValueError if out of range."""
+        self.session = session
+        _check_engine(session.spec)
+        size = session.spec.size
+        self.long_side = long_side if long_side is not None else (size.long_side or size.max)
+        if not 1 <= self.long_side <= size.max // size.multiple * size.multiple:
+            raise ValueError(f"long_side: expected 1 to {size.max} px, got {self.long_side}")
+
+    @classmethod
+    def load(
+        cls,
+        engine: str | Path | None = None,
+        *,
+        backend: str = "auto",
+        threads: int | None = None,
+        precision: str = "auto",
+        long_side: int | None = None,
+    ) -> RegionDetector:
+        """Open the shipped engine, or `engine` (a name, or the path of a folder). Raises EngineError."""
+        spec = load_spec(engine or "regions")
+        _check_engine(spec)  # before the runtime: a wrong engine is told at once
+        session = open_session(spec, backend=backend, precision=precision, threads=threads)
+        return cls(session, long_side=long_side)
+
+    def __call__(self, rgb: NDArray[np.uint8]) -> list[Region]:
+        """Regions of one picture (H, W, 3) uint8 sRGB, best first. Raises ValueError for anything else."""
+        return self.detect([Frame(0, 0.0, 0.0, _checked_rgb(rgb))])[0]
+
+    def detect(self, frames: Sequence[Frame]) -> list[list[Region]]:
+        """Regions of each frame, best first, in the order of the frames.
+
+        Frames of one size that follow each other run as one batch.
+        """
+        result: list[list[Region]] = []
+        for group in _runs_of_one_size(frames):
+            images = [_checked_rgb(frame.rgb) for frame in group]
+            found, scale = self._infer(images)
+            result += [
+                self._regions(frame, rows, scale) for frame, rows in zip(group, found, strict=True)
+            ]
+        return result
+
+    def detect_batch(self, frames: Sequence[NDArray[np.uint8]]) -> list[list[Region]]:
+        """Regions of bare pictures (H, W, 3) uint8; their place in the sequence is their `frame_index`."""
+        return self.detect([Frame(i, 0.0, 0.0, _checked_rgb(rgb)) for i, rgb in enumerate(frames)])
+
+    def close(self) -> None:
+        """Give the engine's memory back."""
+        self.session.close()
+
+    def _infer(self, images: Sequence[NDArray[np.uint8]]) -> tuple[list[NDArray[np.float32]], tuple[float, float]]:
+        """Finds (n, 6) per picture in analysis px, and analysis px per frame px along x and y."""
+        spec = self.session.spec
+        height, width = images[0].shape[:2]
+        small_height, small_width = analysis_size(height, width, self.long_side)
+        batch = np.stack([_to_planes(image, small_height, small_width, spec) for image in images])
+        outputs = self.session.run({spec.inputs[0].name: batch})
+        for tensor in spec.outputs:
+            ends = (0.0, 1.0) if tensor.name.startswith("heat") else (0.0, np.inf)
+            check_range(spec, tensor.name, outputs[tensor.name], ends)
+        found = DECODERS[spec.decoder](outputs, spec.params, spec.classes)
+        return found, (small_width / width, small_height / height)
+
+    def _regions(self, frame: Frame, rows: NDArray[np.float32], scale: tuple[float, float]) -> list[Region]:
+        """Boxes brought to frame px and clipped to the frame; what lay in the padding is dropped."""
+        height, width = frame.rgb.shape[:2]
+        boxes = rows[:, :4].astype(np.float64) / np.array([*scale, *scale])
+        boxes = boxes.clip(0, [width, height, width, height])
+        kept = ((boxes[:, 2:] - boxes[:, :2]) >= min(LEAST_BOX_PX, width, height)).all(axis=1)
+        regions = []
+        for (x0, y0, x1, y1), row in zip(boxes[kept].tolist(), rows[kept], strict=True):
+            kind = cast("RegionKind", self.session.spec.classes[int(row[5])])
+            regions.append(Region(frame.index, kind, (x0, y0, x1, y1), float(min(row[4], 1.0))))
+        return regions
+
+
+def analysis_size(height: int, width: int, long_side: int) -> tuple[int, int]:
+    """(height, width) px at which a picture is looked at: long side `long_side`, enlarged twice at most."""
+    scale = min(long_side / max(height, width), MAX_UPSCALE)
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _to_planes(image: NDArray[np.uint8], height: int, width: int, spec: EngineSpec) -> Array:
+    """(3, H, W) float32 in the range and colour order of the engine's input: resized, then padded with grey."""
+    if image.shape[:2] != (height, width):
+        how = cv2.INTER_AREA if height < image.shape[0] or width < image.shape[1] else cv2.INTER_LINEAR
+        image = np.asarray(cv2.resize(image, (width, height), interpolation=how), dtype=np.uint8)
+    tensor = spec.inputs[0]
+    low, high = tensor.range or (0.0, 1.0)
+    step = np.float32((high - low) / 255.0)
+    shape = (3, spec.size.padded(height), spec.size.padded(width))
+    planes = np.full(shape, np.float32(low) + PADDING_GREY * step, np.float32)
+    channels = image[..., ::-1] if tensor.colour == "BGR" else image
+    planes[:, :height, :width] = channels.transpose(2, 0, 1).astype(np.float32) * step + np.float32(low)
+    return planes
+
+
+def _checked_rgb(rgb: object) -> NDArray[np.uint8]:
+    """`rgb` itself, contiguous. Raises ValueError unless it is a filled (H, W, 3) uint8 array."""
+    if (
+        not isinstance(rgb, np.ndarray)
+        or rgb.dtype != np.uint8
+        or rgb.ndim != 3
+        or rgb.shape[2] != 3
+        or not rgb.size
+    ):
+        got = f"shape {rgb.shape} {rgb.dtype}" if isinstance(rgb, np.ndarray) else type(rgb).__name__
+        fix = "floats in 0..1 without NaN become it by (x * 255).round().astype('uint8')"
+        raise ValueError(f"rgb: expected a filled (H, W, 3) uint8 array, got {got}; {fix}")
+    return np.ascontiguousarray(rgb)
+
+
+def _runs_of_one_size(frames: Sequence[Frame]) -> Iterator[list[Frame]]:
+    group: list[Frame] = []
+    for frame in frames:
+        if group and (len(group) == BATCH or frame.rgb.shape != group[0].rgb.shape):
+            yield group
+            group = []
+        group.append(frame)
+    if group:
+        yield group
+
+
+def _check_engine(spec: EngineSpec) -> None:
+    """Raises EngineError unless the engine is one whose outputs are regions of kinds we know."""
+    where = spec.folder / "engine.yaml"
+    if spec.task != "regions" or spec.decoder not in DECODERS:
+        got = f"task {spec.task!r}, decoder {spec.decoder!r}"
+        raise EngineError(
+            f"{where}: {got} cannot find regions; choose an engine of task 'regions' with a decoder among "
+            f"{', '.join(sorted(DECODERS))}"
+        )
+    strange = sorted(set(spec.classes) - set(KINDS))
+    if strange or not spec.classes:
+        raise EngineError(f"{where}: classes {strange or 'are empty'}; regions are {', '.join(KINDS)}")
+    read_params(spec.params, spec.classes)
