@@ -39,6 +39,10 @@ class Prediction:
     evidence: Tensor
     coarse: Tensor
 
+    def float(self) -> Prediction:
+        """The same in float32, after a forward pass in bf16."""
+        return Prediction(*(t.float() for t in (self.probability, self.intensity, self.evidence, self.coarse)))
+
 
 def derivative_bank(n_orientations: int = 8, size: int = 7) -> Tensor:
     """First and second Gaussian derivatives at n orientations: (2n, 1, size, size) float32, zero mean, unit L1.

@@ -1,0 +1,210 @@
+"""Sets of rendered samples made ahead, and batches with augmentation while training.
+
+python -m engines.recipes.motion_blur.data .work/motion_blur/set1 --n 6000 --seed 1            # nice it
+python -m engines.recipes.motion_blur.data .work/motion_blur/val --n 480 --seed 777 --split val
+
+On a GPU run several of these at once with --device cuda and different seeds; each continues after a kill.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .model import STRIDE
+from .scene import STAGES, Mixture, Scene, Traits, draw_scene
+from .sources import WORK, load_photos
+from .synthesis import Samples, render, traits
+
+PAUSE_FILE = Path(".work/PAUSE")  # benchmarks need a quiet machine: everything long-running sleeps while it exists
+EXTENT_STEPS_PX = 3  # extents are kept as uint8 thirds of a pixel, up to 85 px
+SIZE_PX = 320
+RENDER_BATCH = {"cpu": 8, "cuda": 64}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """image (B, 3, S, S) float32 in [0, 1]; mask, extent (px) and evidence (B, 1, S/4, S/4) float32."""
+
+    image: Tensor
+    mask: Tensor
+    extent: Tensor
+    evidence: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on another device, image in channels-last."""
+        maps = (t.to(device, non_blocking=True) for t in (self.mask, self.extent, self.evidence))
+        image = self.image.to(device, non_blocking=True, memory_format=torch.channels_last)
+        return Batch(image, *maps)
+
+
+def wait_while_paused() -> None:
+    """Sleep as long as the pause file exists."""
+    while PAUSE_FILE.exists():
+        time.sleep(2)
+
+
+_PLANES = {"image": 3, "mask": 1, "extent": 1, "evidence": 1}
+
+
+class StoredSet:
+    """A folder of memory-mapped arrays; `count` of them are finished."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r+") for name in _PLANES}
+        self.about = json.loads((folder / "about.json").read_text())
+
+    @classmethod
+    def create(cls, folder: Path, *, n: int, size_px: int, about: dict[str, object]) -> StoredSet:
+        """Empty arrays for n samples."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, channels in _PLANES.items():
+            side = size_px if name == "image" else size_px // STRIDE
+            array = np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.uint8, (n, channels, side, side))
+            array.flush()
+        (folder / "about.json").write_text(json.dumps(about))
+        (folder / "count").write_text("0")
+        return cls(folder)
+
+    @property
+    def count(self) -> int:
+        """Samples finished so far; grows while another process writes."""
+        return int((self.folder / "count").read_text())
+
+    def write(self, start: int, samples: Samples) -> None:
+        """Store samples from index `start` on, then count them."""
+        end = start + len(samples.image)
+        bytes_of = {
+            "image": samples.image,
+            "mask": samples.mask * 255,
+            "extent": (samples.extent * EXTENT_STEPS_PX).clamp(0, 255),
+            "evidence": samples.evidence * 255,
+        }
+        for name, values in bytes_of.items():
+            self.arrays[name][start:end] = values.round().to(torch.uint8).cpu().numpy() if values.is_floating_point() else values.cpu().numpy()
+        partial = self.folder / "count.partial"  # renamed into place: a reader never sees half a number
+        partial.write_text(str(end))
+        partial.replace(self.folder / "count")
+
+    def read(self, index: Sequence[int]) -> Batch:
+        """Samples as floats, not augmented."""
+        take = {name: torch.from_numpy(np.stack([array[i] for i in index])) for name, array in self.arrays.items()}
+        return Batch(
+            take["image"].float() / 255,
+            take["mask"].float() / 255,
+            take["extent"].float() / EXTENT_STEPS_PX,
+            take["evidence"].float() / 255,
+        )
+
+
+def make_set(  # noqa: PLR0913 - one line of the command each
+    folder: Path, pack: Path, *, n: int, seed: int, split: str, mix: Mixture, device: str = "cpu", size_px: int = SIZE_PX
+) -> StoredSet:
+    """Render n samples into `folder`, going on where an earlier run stopped."""
+    photos = load_photos(pack, split, device=device)
+    about = {"seed": seed, "split": split, "n": n, "size_px": size_px, "mix": dataclasses.asdict(mix)}
+    known = json.loads(json.dumps(about))
+    if (folder / "about.json").exists():
+        stored = StoredSet(folder)
+        if stored.about != known:
+            message = f"{folder} holds another set: {stored.about}, wanted {known}"
+            raise ValueError(message)
+    else:
+        stored = StoredSet.create(folder, n=n, size_px=size_px, about=about)
+    step, began, first = RENDER_BATCH[torch.device(device).type], time.monotonic(), stored.count
+    for start in range(first, n, step):
+        wait_while_paused()
+        scenes = scenes_of(seed, range(start, min(n, start + step)), mix, traits(photos))
+        stored.write(start, render(scenes, photos, size_px=size_px))
+        if (start - first) % (step * 25) == 0:
+            rate = (start + len(scenes) - first) / (time.monotonic() - began)
+            print(f"{start + len(scenes)}/{n} {rate:.1f} samples/s", flush=True)
+    return stored
+
+
+def scenes_of(seed: int, index: range, mix: Mixture, about: Traits) -> list[Scene]:
+    """The scenes of a set's samples: a set can be described again from its seed."""
+    return [draw_scene((seed, i), mix, about) for i in index]
+
+
+class Sampler:
+    """Batches of several sets, each step's drawn from (seed, rank, step) alone: a resumed run sees what it would have.
+
+    Sets that still grow are read as far as they are; `shares` says how often each set is drawn.
+    """
+
+    def __init__(self, sets: Sequence[StoredSet], *, batch: int, seed: int, rank: int = 0) -> None:
+        self.sets, self.batch, self.seed, self.rank = sets, batch, seed, rank
+
+    def draw(self, step: int) -> Batch:
+        """The augmented batch of one step."""
+        rng = np.random.default_rng((self.seed, self.rank, step))
+        counts = np.array([s.count for s in self.sets], float)
+        if not counts.sum():
+            message = f"no finished samples in {[str(s.folder) for s in self.sets]}"
+            raise ValueError(message)
+        parts = []
+        for which, wanted in enumerate(rng.multinomial(self.batch, counts / counts.sum())):
+            if wanted:
+                index = rng.integers(int(counts[which]), size=wanted)
+                parts.append(self.sets[which].read(index.tolist()))
+        names = [f.name for f in dataclasses.fields(Batch)]
+        whole = Batch(*(torch.cat([getattr(p, name) for p in parts]) for name in names))
+        return augment(whole, rng)
+
+
+def augment(batch: Batch, rng: np.random.Generator) -> Batch:
+    """Quarter turns and mirrors (they turn the motion with the picture), tone, tint and saturation."""
+    planes: list[list[Tensor]] = []
+    for i in range(len(batch.image)):
+        turns, mirrored = int(rng.integers(4)), bool(rng.random() < 0.5)
+        each = [torch.rot90(getattr(batch, f.name)[i], turns, (1, 2)) for f in dataclasses.fields(Batch)]
+        planes.append([t.flip(2) if mirrored else t for t in each])
+    image, *maps = (torch.stack(p) for p in zip(*planes, strict=True))
+    return Batch(_recolour(image, rng), *maps)
+
+
+def _recolour(image: Tensor, rng: np.random.Generator) -> Tensor:
+    n = len(image)
+
+    def draw(low: float, high: float, channels: int = 1) -> Tensor:
+        return torch.from_numpy(rng.uniform(low, high, (n, channels, 1, 1)).astype(np.float32))
+
+    out = image.clamp_min(1e-4) ** draw(0.75, 1.35) * draw(0.8, 1.2) * draw(0.92, 1.08, 3)
+    grey = out.mean(1, keepdim=True)
+    return (grey + (out - grey) * draw(0, 1.4)).clamp(0, 1)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--pack", type=Path, default=WORK / "pack")
+    parser.add_argument("--n", type=int, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--split", choices=("train", "val"), default="train")
+    parser.add_argument("--stage", type=int, choices=(1, 2, 3), default=3, help="of the curriculum; 1 is easy")
+    parser.add_argument("--mask-centric", type=float, help="share of views filled by one object, 0..1")
+    parser.add_argument("--device", default="cpu")
+    args = parser.parse_args()
+    mix = STAGES[args.stage - 1]
+    if args.mask_centric is not None:
+        mix = dataclasses.replace(mix, mask_centric=args.mask_centric)
+    made = make_set(
+        args.folder, args.pack, n=args.n, seed=args.seed, split=args.split, mix=mix, device=args.device
+    )
+    print(f"{made.count} samples in {args.folder}")
+
+
+if __name__ == "__main__":
+    main()
