@@ -1,0 +1,241 @@
+"""What is measured, in which unit and direction, and how one frame gets its numbers. Pure numpy.
+
+A measure that cannot be taken is absent, never zero, and `skipped` says why in words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from qc_plugin.scoring.blur import BLUR_MEASURES, blur_mask, region_blur, too_flat
+from qc_plugin.types import BlurMap, Box, FrameScore, Region, RegionKind, RegionScore
+
+__all__ = [
+    "MEASURES",
+    "FrameFacts",
+    "Measure",
+    "MeasureLimits",
+    "apply_limits",
+    "region_blur",
+    "score_frame",
+]
+
+Worse = Literal["higher", "lower", "neither"]
+Where = Literal["frame", "region", "both"]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number with its unit, range (`high` None: no upper end) and the direction that is worse."""
+
+    name: str
+    unit: Literal["share", "score", "count", "s", "ratio"]
+    low: float
+    high: float | None
+    worse: Worse
+    where: Where
+    text: str
+
+
+_ALL = (
+    Measure(
+        "blur_coverage", "share", 0, 1, "higher", "both", "share that is motion-blurred, weighted by evidence"
+    ),
+    Measure(
+        "blur_severity_mean", "share", 0, 1, "higher", "both", "mean blur extent where blurred, of 24 px"
+    ),
+    Measure("blur_severity_p95", "share", 0, 1, "higher", "both", "95th percentile of blur extent, of 24 px"),
+    Measure(
+        "evidence", "share", 0, 1, "neither", "both", "how far blur could be seen at all (flat areas: low)"
+    ),
+    Measure("sharpness", "score", 0, 1, "lower", "both", "fine detail against coarse detail"),
+    Measure("count", "count", 0, None, "neither", "region", "number of regions selected"),
+    Measure("area_fraction", "share", 0, 1, "neither", "region", "area of the box in the frame"),
+    Measure("height", "share", 0, 1, "neither", "region", "height of the box in the frame"),
+    Measure("confidence", "score", 0, 1, "lower", "region", "how sure the detector is"),
+    Measure(
+        "sharp_face_count", "count", 0, None, "lower", "frame", "faces that are sharp and free of motion blur"
+    ),
+    Measure("luma_mean", "share", 0, 1, "neither", "frame", "mean luma, of white"),
+    Measure("luma_p90", "share", 0, 1, "neither", "frame", "90th percentile of luma, of white"),
+    Measure("clipped_fraction", "share", 0, 1, "higher", "frame", "pixels clipped to black or white"),
+    Measure("bar_fraction", "share", 0, 1, "higher", "frame", "area of black bars"),
+    Measure("comb_ratio", "ratio", 0, None, "higher", "frame", "interlace combing"),
+    Measure("shot_edge_s", "s", 0, None, "lower", "frame", "time to the nearest cut, fade or dissolve"),
+    Measure("similarity_prev", "share", 0, 1, "neither", "frame", "likeness to the sampled frame before"),
+)
+MEASURES: dict[str, Measure] = {measure.name: measure for measure in _ALL}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureLimits:
+    """Product limits that measuring needs; they come from the `params` of the rule set, never from code.
+
+    `evidence_needed`: mean evidence a region must have for its blur to be told (None: what the engine says).
+    `sharp_face_blur`, `sharp_face_sharpness`: a face counts in `sharp_face_count` when its blur_coverage is at
+    most the first and its sharpness at least the second; without both there is no such count.
+    """
+
+    evidence_needed: float | None = None
+    sharp_face_blur: float | None = None
+    sharp_face_sharpness: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameFacts:
+    """What is known of a sampled frame before its regions and blur: identity, time, place, cheap measures.
+
+    `technical` holds luma_mean, luma_p90, clipped_fraction, bar_fraction, comb_ratio (any may be missing).
+    `shot_edge_s` and `similarity_prev` are None where they have no meaning (artwork; the first frame).
+    """
+
+    index: int
+    pts: int | None
+    time_base: tuple[int, int]
+    pts_s: float
+    duration_s: float
+    width_px: int
+    height_px: int
+    technical: Mapping[str, float]
+    phash: int
+    shot: int = 0
+    shot_edge_s: float | None = None
+    similarity_prev: float | None = None
+
+
+def score_frame(
+    facts: FrameFacts,
+    *,
+    regions: Sequence[Region],
+    sharpness_frame: float,
+    sharpness_regions: Sequence[float],
+    blur_map: BlurMap | None,
+    limits: MeasureLimits,
+) -> FrameScore:
+    """Everything measured on one frame. `sharpness_regions` has one value a region, in the order of `regions`.
+
+    `blur_map` None means that no blur engine ran. ValueError when regions and sharpness differ in number.
+    """
+    if len(regions) != len(sharpness_regions):
+        raise ValueError(f"sharpness_regions: expected {len(regions)} values, got {len(sharpness_regions)}")
+    whole = (0.0, 0.0, float(facts.width_px), float(facts.height_px))
+    values, skipped = _blur_of(blur_map, whole, ellipse=False, needed=limits.evidence_needed)
+    values |= {name: value for name, value in facts.technical.items() if name in MEASURES}
+    values["sharpness"] = sharpness_frame
+    for name, value in (("shot_edge_s", facts.shot_edge_s), ("similarity_prev", facts.similarity_prev)):
+        if value is None:
+            skipped[name] = "has no meaning for this frame"
+        else:
+            values[name] = value
+    values, more = _finite(values)
+    score = FrameScore(
+        frame_index=facts.index,
+        pts=facts.pts,
+        time_base=facts.time_base,
+        pts_s=facts.pts_s,
+        duration_s=facts.duration_s,
+        shot=facts.shot,
+        phash=facts.phash,
+        measures=values,
+        skipped=skipped | more,
+        regions=_score_regions(facts, regions, sharpness_regions, blur_map, limits),
+        blur=None if blur_map is None else blur_mask(blur_map),
+    )
+    return apply_limits(score, limits)
+
+
+def apply_limits(score: FrameScore, limits: MeasureLimits) -> FrameScore:
+    """`score` as these limits see it; lets stored measures be judged by other rules without a decode.
+
+    Drops blur values with less evidence than needed and counts sharp faces anew. A lower `evidence_needed` than
+    the one measured with cannot bring values back.
+    """
+    regions = tuple(_enough_evidence(region, limits.evidence_needed) for region in score.regions)
+    values, skipped = _drop_flat(score.measures, score.skipped, limits.evidence_needed)
+    if limits.sharp_face_blur is None or limits.sharp_face_sharpness is None:
+        values.pop("sharp_face_count", None)
+        skipped["sharp_face_count"] = "the rule set names no `sharp_face_blur` and `sharp_face_sharpness`"
+    else:
+        values["sharp_face_count"] = float(sum(_is_sharp_face(region, limits) for region in regions))
+        skipped.pop("sharp_face_count", None)
+    return replace(score, regions=regions, measures=values, skipped=skipped)
+
+
+def _is_sharp_face(scored: RegionScore, limits: MeasureLimits) -> bool:
+    blur, sharpness = scored.measures.get("blur_coverage"), scored.measures.get("sharpness")
+    if scored.region.kind != "face" or blur is None or sharpness is None:
+        return False
+    assert limits.sharp_face_blur is not None
+    assert limits.sharp_face_sharpness is not None
+    return blur <= limits.sharp_face_blur and sharpness >= limits.sharp_face_sharpness
+
+
+def _enough_evidence(scored: RegionScore, needed: float | None) -> RegionScore:
+    measures, skipped = _drop_flat(scored.measures, scored.skipped, needed)
+    return replace(scored, measures=measures, skipped=skipped)
+
+
+def _drop_flat(
+    measures: Mapping[str, float], skipped: Mapping[str, str], needed: float | None
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Copies of both, without blur values when the evidence is known and too little."""
+    evidence = measures.get("evidence")
+    if needed is None or evidence is None or evidence >= needed:
+        return dict(measures), dict(skipped)
+    kept = {name: value for name, value in measures.items() if name not in BLUR_MEASURES}
+    return kept, {**skipped, **dict.fromkeys(BLUR_MEASURES, too_flat(evidence, needed))}
+
+
+def _score_regions(
+    facts: FrameFacts,
+    regions: Sequence[Region],
+    sharpness: Sequence[float],
+    blur_map: BlurMap | None,
+    limits: MeasureLimits,
+) -> tuple[RegionScore, ...]:
+    """Scores of all regions, numbered from 1 per kind, largest first (equal areas: from the left, then the top)."""
+    order = sorted(range(len(regions)), key=lambda i: (-_area(regions[i].box_xyxy), regions[i].box_xyxy))
+    seen: dict[RegionKind, int] = {}
+    scored = []
+    for i in order:
+        region = regions[i]
+        seen[region.kind] = seen.get(region.kind, 0) + 1
+        face = region.kind == "face"
+        values, skipped = _blur_of(blur_map, region.box_xyxy, ellipse=face, needed=limits.evidence_needed)
+        values |= _geometry(region, facts.width_px, facts.height_px)
+        values, more = _finite(values | {"sharpness": sharpness[i]})
+        scored.append(
+            RegionScore(n=seen[region.kind], region=region, measures=values, skipped=skipped | more)
+        )
+    return tuple(scored)
+
+
+def _geometry(region: Region, width_px: int, height_px: int) -> dict[str, float]:
+    """Height and area as shares of the frame, and the detector's confidence."""
+    _, y0, _, y1 = region.box_xyxy
+    return {
+        "height": float((y1 - y0) / height_px),
+        "area_fraction": float(_area(region.box_xyxy) / (width_px * height_px)),
+        "confidence": float(region.confidence),
+    }
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def _blur_of(
+    blur_map: BlurMap | None, box: Box, *, ellipse: bool, needed: float | None
+) -> tuple[dict[str, float], dict[str, str]]:
+    if blur_map is None:
+        return {}, dict.fromkeys(BLUR_MEASURES, "no motion-blur engine ran")
+    return region_blur(blur_map, box, ellipse=ellipse, evidence_needed=needed)
+
+
+def _finite(values: Mapping[str, float]) -> tuple[dict[str, float], dict[str, str]]:
+    """Values that are numbers, and a reason for each that is not: NaN would pass or fail rules at random."""
+    kept = {name: float(value) for name, value in values.items() if math.isfinite(value)}
+    return kept, {name: "could not be measured (not a number)" for name in values if name not in kept}
