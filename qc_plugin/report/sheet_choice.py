@@ -1,0 +1,122 @@
+"""Which frames and findings a sheet shows: enough to decide by, few enough to look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from qc_plugin.types import AssetReport, Finding, FrameRow, RegionKind
+
+MAX_PICKS = 20
+MAX_CARDS = 24
+SHOWN_OUTCOMES = ("fail", "borderline")
+_SEVERITIES = ("error", "warning", "info")
+
+
+@dataclass(frozen=True, slots=True)
+class FindingGroup:
+    """Findings of one rule, worst first. `n_found` counts those that are not shown, too."""
+
+    rule_id: str
+    outcome: str
+    shown: tuple[Finding, ...]
+    n_found: int
+
+
+def picks(report: AssetReport, ratio: str | None = None) -> tuple[FrameRow, ...]:
+    """The ranked frames, best first: of the whole frame, or of the crop to `ratio`."""
+    placed = [(place, row) for row in report.frames if (place := place_of(row, ratio)) is not None]
+    return tuple(row for _, row in sorted(placed, key=lambda pair: pair[0]))[:MAX_PICKS]
+
+
+def place_of(row: FrameRow, ratio: str | None) -> int | None:
+    """Rank of a frame for `ratio`; None when it has none, or no crop of that ratio."""
+    if ratio is None:
+        return row.rank.rank
+    has_crop = any(crop.ratio == ratio for crop in row.rank.crops)
+    return row.rank.rank_by_crop.get(ratio) if has_crop else None
+
+
+def ratios(report: AssetReport) -> tuple[str, ...]:
+    """Crop ratios that any frame is ranked for, widest first."""
+    found = {ratio for row in report.frames for ratio in row.rank.rank_by_crop}
+    return tuple(sorted((r for r in found if picks(report, r)), key=lambda r: (-_width_over_height(r), r)))
+
+
+def finding_groups(report: AssetReport) -> tuple[FindingGroup, ...]:
+    """Failed and borderline findings by rule, worst rule first, at most `MAX_CARDS` findings shown in all."""
+    found: dict[str, list[Finding]] = {}
+    for finding in sorted(_findings(report), key=_badness):
+        found.setdefault(finding.rule_id, []).append(finding)
+    quota = _fair_shares([len(findings) for findings in found.values()])
+    return tuple(
+        FindingGroup(rule_id, findings[0].outcome, tuple(findings[:n]), len(findings))
+        for (rule_id, findings), n in zip(found.items(), quota, strict=True)
+    )
+
+
+def frame_of_finding(report: AssetReport, finding: Finding) -> FrameRow | None:
+    """The frame a finding shows; None for one about the whole asset, such as "too few frames to rank"."""
+    for row in report.frames:
+        if row.score.frame_index == finding.frame_index:
+            about_frames = any(f.rule_id == finding.rule_id for f in row.judgement.findings)
+            return row if about_frames else None
+    return None
+
+
+def nearest_better(report: AssetReport, finding: Finding, row: FrameRow) -> FrameRow | None:
+    """The nearest accepted frame on which this rule passes, in the same shot when there is one."""
+    better = [other for other in report.frames if _is_better(other, finding.rule_id)]
+    same_shot = [other for other in better if other.score.shot == row.score.shot]
+    candidates = same_shot or better
+    return min(candidates, key=lambda other: abs(other.score.pts_s - row.score.pts_s), default=None)
+
+
+def region_key(finding: Finding) -> tuple[int, RegionKind, int] | None:
+    """The region a finding speaks of, as `SheetImages.region_crops` names it."""
+    if finding.region_kind is None or finding.region_n is None:
+        return None
+    return finding.frame_index, finding.region_kind, finding.region_n
+
+
+def _findings(report: AssetReport) -> Iterable[Finding]:
+    """What speaks for the asset, or for its frames where nothing does."""
+    joined = [f for f in report.findings if f.outcome in SHOWN_OUTCOMES]
+    return joined or [
+        f for row in report.frames for f in row.judgement.findings if f.outcome in SHOWN_OUTCOMES
+    ]
+
+
+def _badness(finding: Finding) -> tuple[int, int, float, float]:
+    """Sorts the worst first: outcome, severity, how far beyond the limit, then time."""
+    beyond = abs((finding.value or 0.0) - (finding.limit or 0.0))
+    outcome, severity = SHOWN_OUTCOMES.index(finding.outcome), _SEVERITIES.index(finding.severity)
+    return outcome, severity, -beyond, finding.start_s
+
+
+def _fair_shares(sizes: list[int]) -> list[int]:
+    """How many of each group to show, so that one noisy rule does not crowd out the others."""
+    shares, left = [0] * len(sizes), MAX_CARDS
+    while left and any(share < size for share, size in zip(shares, sizes, strict=True)):
+        for i, size in enumerate(sizes):
+            if left and shares[i] < size:
+                shares[i] += 1
+                left -= 1
+    return shares
+
+
+def _is_better(row: FrameRow, rule_id: str) -> bool:
+    judgement = row.judgement
+    bad = any(f.rule_id == rule_id and f.outcome in SHOWN_OUTCOMES for f in judgement.findings)
+    return judgement.decision == "accept" and judgement.excluded is None and not bad
+
+
+def _width_over_height(ratio: str) -> float:
+    width, _, height = ratio.partition(":")
+    try:
+        return float(width) / float(height)
+    except (ValueError, ZeroDivisionError):
+        return 0.0

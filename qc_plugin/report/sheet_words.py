@@ -1,0 +1,117 @@
+"""Numbers, times and keys as people read them on a sheet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qc_plugin.report.schema import FRAME_MEASURES, REGION_MEASURES, MeasureColumn
+
+if TYPE_CHECKING:
+    from qc_plugin.types import Finding
+
+_NOTHING_KNOWN = MeasureColumn("", 0, None, "none", "")
+# Measures of the asset or of a selection, which have no column of their own.
+_OTHERS = {
+    "count": MeasureColumn("count", 0, None, "lower", "how many regions the rule selects"),
+    "share_rejected": MeasureColumn("share", 0, 1, "higher", "frames that were rejected"),
+    "best_available": MeasureColumn("count", 0, None, "lower", "frames good enough to rank"),
+}
+
+DECISION_WORDS = {
+    "accept": "Accept",
+    "deblur": "Deblur",
+    "review": "Review",
+    "reject": "Reject",
+    "error": "Error",
+    "excluded": "Left out",
+}
+REASON_WORDS = {
+    "dark": ("Too dark", "hardly any light in the brightest tenth of the picture"),
+    "transition": ("In a transition", "too close to a cut, fade or dissolve"),
+    "combed": ("Combed", "two fields of an interlaced picture at once"),
+    "duplicate": ("Near-duplicate", "looks like a better frame"),
+    "similar": ("Near-duplicate", "looks like a better frame"),
+    "outranked": ("Outranked", "good, but others are better"),
+    "shot_full": ("Shot has its picks", "a better frame of the same shot is ranked"),
+    "per_shot": ("Shot has its picks", "a better frame of the same shot is ranked"),
+    "min_gap": ("Too close in time", "a better frame is near"),
+    "too_close": ("Too close in time", "a better frame is near"),
+    "deblur": ("Needs deblurring", "a rule is borderline and asks for a repair"),
+    "review": ("Needs a look", "a rule asks for a person to decide"),
+    "reject": ("Rejected", "a rule failed"),
+    "rejected": ("Rejected", "a rule failed"),
+}
+_FEW = 0.1  # below 10 % one decimal says more
+
+
+def measure_column(name: str) -> MeasureColumn:
+    """What is known about a measure; an empty unit for one that has no column."""
+    return (FRAME_MEASURES | REGION_MEASURES | _OTHERS).get(name, _NOTHING_KNOWN)
+
+
+def humanise(key: str) -> str:
+    """`face-motion-blur` as "Face motion blur"."""
+    words = key.replace("_", " ").replace("-", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
+def reason_words(key: str) -> tuple[str, str]:
+    """Title and explanation of a reason in the funnel."""
+    return REASON_WORDS.get(key.replace("-", "_"), (humanise(key), ""))
+
+
+def number(measure: str, value: float | None) -> str:
+    """`value` in the unit of its measure: "22%", "0.87", "0.25 s", "3"."""
+    if value is None:
+        return "not measured"
+    unit = measure_column(measure).unit
+    if unit in {"share", "share of white", "probability"}:
+        return share(value)
+    if unit == "count":
+        return f"{value:.0f}"
+    if unit == "s":
+        return f"{value:.2f} s"
+    return f"{value:.2f}"
+
+
+def share(value: float) -> str:
+    """A share as percent, with one decimal where it is small."""
+    percent = 100 * value
+    decimals = 1 if 0 < abs(value) < _FEW and round(percent, 1) != round(percent) else 0
+    return f"{percent:.{decimals}f}%"
+
+
+def clock(seconds: float) -> str:
+    """`0:48.16`, `1:02:03.48`."""
+    hundredths = round(max(0.0, seconds) * 100)
+    minutes, rest = divmod(hundredths, 6000)
+    hours, minutes = divmod(minutes, 60)
+    tail = f"{rest // 100:02d}.{rest % 100:02d}"
+    return f"{hours}:{minutes:02d}:{tail}" if hours else f"{minutes}:{tail}"
+
+
+def short_clock(seconds: float) -> str:
+    """`0:48` for axis labels."""
+    return clock(round(seconds, 2)).rpartition(".")[0] if float(seconds).is_integer() else clock(seconds)
+
+
+def length(seconds: float) -> str:
+    """`57.6 s`, `4 min 12 s`, `1 h 32 min`."""
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 90:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def counted(n: int, noun: str, plural: str = "") -> str:
+    """`1 frame`, `1,204 frames`."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def region_name(finding: Finding) -> str:
+    """`face 1`, `hand 2`, or "whole frame"."""
+    if finding.region_kind is None:
+        return "whole frame"
+    return finding.region_kind if finding.region_n is None else f"{finding.region_kind} {finding.region_n}"
