@@ -1,8 +1,9 @@
 """From the outputs of a region engine to boxes: one function per kind of engine, listed in `DECODERS`.
 
-A decoder is pure numpy. It takes the named outputs of a batch, the engine's `params` and its class names, and gives
-per picture an (n, 6) float32 array `x0, y0, x1, y1, confidence, class` in px of the network's input, best first,
-overlaps removed. Boxes may reach beyond the picture: only the caller knows where padding begins.
+A decoder is pure numpy. It takes the named outputs of a batch, the engine's `params` and its class names,
+and gives per picture an (n, 6) float32 array `x0, y0, x1, y1, confidence, class` in px of the network's
+input, best first, overlaps removed. Boxes may reach beyond the picture: only the caller knows where padding
+begins.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 class CentreLtrbParams(BaseModel):
     """`params` of an engine with decoder centre_ltrb.
 
-    `strides`: input px a cell, one pair of outputs heat_<stride>, box_<stride> each. `thresholds`: least heat, per
-    class. `nms_iou`: two boxes of a class that overlap more are one. `candidates`: best cells per class that are
-    looked at; a crowd of 200 fires about 1,500 cells, noise can fire all.
+    `strides`: input px a cell, one pair of outputs heat_<stride>, box_<stride> each. `thresholds`: least
+    heat, per class. `nms_iou`: two boxes of a class that overlap more are one. `candidates`: best cells per
+    class that are looked at; a crowd of 200 fires about 1,500 cells, noise can fire all.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,7 +39,10 @@ class CentreLtrbParams(BaseModel):
 
 
 def read_params(params: Mapping[str, JsonValue], classes: Sequence[str]) -> CentreLtrbParams:
-    """Checked `params`. Raises EngineError, naming the place, if a key is unknown, missing or out of range."""
+    """Checked `params`.
+
+    Raises EngineError, naming the place, if a key is unknown, missing or out of range.
+    """
     try:
         checked = CentreLtrbParams.model_validate(dict(params))
     except ValidationError as error:
@@ -46,8 +50,8 @@ def read_params(params: Mapping[str, JsonValue], classes: Sequence[str]) -> Cent
         raise EngineError(f"engine.yaml: {told}; correct that place") from error
     if set(checked.thresholds) != set(classes):
         raise EngineError(
-            f"engine.yaml: params.thresholds names {sorted(checked.thresholds)}, classes are {sorted(classes)}; "
-            "give one threshold per class"
+            f"engine.yaml: params.thresholds names {sorted(checked.thresholds)}, classes are "
+            f"{sorted(classes)}; give one threshold per class"
         )
     return checked
 
@@ -55,10 +59,11 @@ def read_params(params: Mapping[str, JsonValue], classes: Sequence[str]) -> Cent
 def decode_centre_ltrb(
     outputs: Outputs, params: Mapping[str, JsonValue], classes: Sequence[str]
 ) -> list[NDArray[np.float32]]:
-    """Anchor-free heads: every cell says per class how likely it is an object's cell, and where its sides are.
+    """Anchor-free heads: each cell says per class how likely it is an object's, and where the sides are.
 
-    Per stride s, heat_<s> (N, C, h, w): probability; box_<s> (N, 4 C, h, w): px from the cell's centre to the left,
-    top, right and bottom side, class by class. Raises ValueError if a map is missing or has another shape.
+    Per stride s, heat_<s> (N, C, h, w): probability; box_<s> (N, 4 C, h, w): px from the cell's centre to
+    the left, top, right and bottom side, class by class. Raises ValueError if a map is missing or has
+    another shape.
     """
     checked = read_params(params, classes)
     for stride in checked.strides:
@@ -94,7 +99,7 @@ def _fired(outputs: Outputs, n: int, label: int, stride: int, threshold: float) 
 
 
 def suppress(boxes: NDArray[np.float32], most_overlap: float) -> NDArray[np.intp]:
-    """Indices of the boxes (n, 4) xyxy to keep, in order: each overlaps every better one by `most_overlap` at most.
+    """Indices of the boxes (n, 4) xyxy to keep, so that no two overlap by more than `most_overlap`.
 
     `boxes` come best first. Overlap is intersection over union.
     """

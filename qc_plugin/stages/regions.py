@@ -1,8 +1,8 @@
 """Faces, hands and people: pictures in, `Region`s out.
 
-The engine looks at one analysis scale: the longer side of a picture is brought to its `long_side` (960 px), small
-pictures enlarged twice at most, because beyond that there is nothing more to see. `long_side=1920` looks for smaller
-faces in 4K at four times the cost. Finding no region is a result, not an error.
+The engine looks at one analysis scale: the longer side of a picture is brought to its `long_side` (960 px),
+small pictures enlarged twice at most, because beyond that there is nothing more to see. `long_side=1920`
+looks for smaller faces in 4K at four times the cost. Finding no region is a result, not an error.
 """
 
 from __future__ import annotations
@@ -36,10 +36,16 @@ LEAST_BOX_PX = 1.0  # of a side, in frame px: what is left of a box that lay in 
 
 
 class RegionDetector:
-    """Finds faces, hands and people; built once with its engine, then called. Used by one thread at a time."""
+    """Finds faces, hands and people.
+
+    Built once with its engine, then called. Used by one thread at a time.
+    """
 
     def __init__(self, session: Session, *, long_side: int | None = None) -> None:
-        """`long_side`: analysis scale in px; None takes the engine's own. Raises ValueError if out of range."""
+        """`long_side`.
+
+        Analysis scale in px; None takes the engine's own. Raises ValueError if out of range.
+        """
         self.session = session
         _check_engine(session.spec)
         size = session.spec.size
@@ -76,9 +82,7 @@ class RegionDetector:
         for group in _runs_of_one_size(frames):
             images = [_checked_rgb(frame.rgb) for frame in group]
             found, scale = self._infer(images)
-            result += [
-                self._regions(frame, rows, scale) for frame, rows in zip(group, found, strict=True)
-            ]
+            result += [self._regions(frame, rows, scale) for frame, rows in zip(group, found, strict=True)]
         return result
 
     def detect_batch(self, frames: Sequence[NDArray[np.uint8]]) -> list[list[Region]]:
@@ -89,7 +93,9 @@ class RegionDetector:
         """Give the engine's memory back."""
         self.session.close()
 
-    def _infer(self, images: Sequence[NDArray[np.uint8]]) -> tuple[list[NDArray[np.float32]], tuple[float, float]]:
+    def _infer(
+        self, images: Sequence[NDArray[np.uint8]]
+    ) -> tuple[list[NDArray[np.float32]], tuple[float, float]]:
         """Finds (n, 6) per picture in analysis px, and analysis px per frame px along x and y."""
         spec = self.session.spec
         height, width = images[0].shape[:2]
@@ -122,7 +128,10 @@ def analysis_size(height: int, width: int, long_side: int) -> tuple[int, int]:
 
 
 def _to_planes(image: NDArray[np.uint8], height: int, width: int, spec: EngineSpec) -> Array:
-    """(3, H, W) float32 in the range and colour order of the engine's input: resized, then padded with grey."""
+    """(3, H, W) float32 in the range and colour order of the engine's input.
+
+    Resized, then padded with grey.
+    """
     if image.shape[:2] != (height, width):
         how = cv2.INTER_AREA if height < image.shape[0] or width < image.shape[1] else cv2.INTER_LINEAR
         image = np.asarray(cv2.resize(image, (width, height), interpolation=how), dtype=np.uint8)

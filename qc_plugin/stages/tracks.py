@@ -1,8 +1,8 @@
 """The same face, hand or person from sample to sample: stable `track_id`s within a shot.
 
-Made for 1 to 30 samples a second without looking at pixels: each track moves on at its last velocity, and tracks and
-regions of one kind are paired greedily, best pair first, by overlap or, where a fast hand no longer overlaps itself,
-by nearness. Nothing is carried across a cut.
+Made for 1 to 30 samples a second without looking at pixels: each track moves on at its last velocity, and
+tracks and regions of one kind are paired greedily, best pair first, by overlap or, where a fast hand no
+longer overlaps itself, by nearness. Nothing is carried across a cut.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from qc_plugin.types import Box, Region
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from qc_plugin.types import Box, Region
 
 FORGET_AFTER_S = 1.6  # three samples at 2 a second; longer, and another person may have taken the place
 LEAST_OVERLAP = 0.1  # IoU from which a pair needs no nearness
@@ -114,7 +114,10 @@ class Tracker:
 def track(
     frames_regions: Sequence[Sequence[Region]], shots: Sequence[int], pts_s: Sequence[float]
 ) -> list[list[Region]]:
-    """All samples of a clip at once: per sample its regions, its shot and its time in s; same order and lengths out."""
+    """All samples of a clip at once.
+
+    Per sample its regions, its shot and its time in s; same order and lengths out.
+    """
     tracker = Tracker()
     return [
         tracker.update(regions, at_s, shot=shot)
@@ -139,4 +142,4 @@ def _likeness(a: Box, b: Box) -> float:
     distance = ((ax - bx) ** 2 + (ay - by) ** 2) ** 0.5
     if distance >= reach or max(side_a, side_b) > LARGEST_SIZE_RATIO * min(side_a, side_b):
         return 0.0
-    return 1.0 - distance / reach
+    return float(1.0 - distance / reach)

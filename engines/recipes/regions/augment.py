@@ -1,6 +1,7 @@
 """What happens to the pixels of a view: pasted objects, blur, light, noise and compression.
 
-A blurred hand must still be found as a hand, so blur never removes a label unless it is longer than the object.
+A blurred hand must still be found as a hand, so blur never removes a label unless it is longer than the
+object.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ def _blur_inside(rgb: np.ndarray, box: np.ndarray, psf: np.ndarray, margin: floa
 
 
 def relight(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Brightness, contrast, gamma, colour cast, saturation, grey-scale and low light by one look-up per channel."""
+    """Brightness, contrast, gamma, colour cast, saturation, grey-scale and low light."""
     if rng.random() < 0.12:
         rgb = cv2.cvtColor(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     elif rng.random() < 0.4:
@@ -129,11 +130,11 @@ def degrade(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         rgb = cv2.resize(cv2.resize(rgb, (small, small), interpolation=cv2.INTER_AREA), (size, size))
     if rng.random() < 0.25:
         noise = rng.normal(0, rng.uniform(2, 14), (size // 2, size // 2, 3)).astype(np.float32)
-        grain = cv2.resize(noise, (size, size), interpolation=cv2.INTER_NEAREST if rng.random() < 0.5 else cv2.INTER_LINEAR)
+        grain = cv2.resize(
+            noise, (size, size), interpolation=cv2.INTER_NEAREST if rng.random() < 0.5 else cv2.INTER_LINEAR
+        )
         rgb = np.clip(rgb + grain, 0, 255).astype(np.uint8)
     if rng.random() < 0.35:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 90))]
         rgb = cv2.imdecode(cv2.imencode(".jpg", rgb, quality)[1], cv2.IMREAD_COLOR)
     return rgb
-
-

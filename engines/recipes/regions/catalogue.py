@@ -99,7 +99,10 @@ def _picture(root: Path, image: dict, annotations: list[dict]) -> Picture:
 
 
 def analysis_scale(height: int, width: int) -> float:
-    """Factor that brings a picture to the analysis size: long side LONG_SIDE, upscaled MAX_UPSCALE at most."""
+    """Factor that brings a picture to the analysis size.
+
+    Long side LONG_SIDE, upscaled MAX_UPSCALE at most.
+    """
     return min(LONG_SIDE / max(height, width), MAX_UPSCALE)
 
 

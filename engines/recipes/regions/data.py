@@ -1,14 +1,14 @@
 """Endless training batches, and a picture of them to look at before a long run.
 
-    python -m engines.recipes.regions.data --out .work/regions/samples.png
+python -m engines.recipes.regions.data --out .work/regions/samples.png
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -17,15 +17,21 @@ from engines.recipes.regions.augment import blur, degrade, paste_objects, religh
 from engines.recipes.regions.catalogue import Picture, load_split
 from engines.recipes.regions.geometry import HAND, PERSON, View, cut_view, mosaic
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 COLOURS = ((255, 60, 60), (60, 255, 60), (80, 140, 255))  # face, hand, person
 # (crop side, crops a batch): the same number of pixels each, so a step costs the same
 SHAPES = ((320, 12), (448, 6), (640, 3))
-SHAPE_ODDS = (0.7, 0.15, 0.15)
+SHAPE_ODDS = (0.45, 0.2, 0.35)  # small crops for pace; large ones, or full-frame objects are never learned
 
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """rgb (N, S, S, 3) uint8; per sample boxes (n, 4) float32 px, classes (n,), ignore (n,); hands_known (N, S/8, S/8)."""
+    """rgb (N, S, S, 3) uint8.
+
+    Per sample boxes (n, 4) float32 px, classes (n,), ignore (n,); hands_known (N, S/8, S/8).
+    """
 
     rgb: np.ndarray
     boxes: list[np.ndarray]
@@ -111,9 +117,12 @@ def _object_bank(pictures: list[Picture]) -> list[tuple[np.ndarray, int]]:
 
 def draw_boxes(rgb: np.ndarray, boxes: np.ndarray, classes: np.ndarray, ignore: np.ndarray) -> np.ndarray:
     """A copy with boxes in class colours; ignored ones are thin and grey."""
-    canvas = np.ascontiguousarray(rgb)
+    canvas = np.array(rgb, order="C")
     for box, label, ignored in zip(boxes, classes, ignore, strict=True):
-        (x0, y0, x1, y1), colour = box.round().astype(int), (160, 160, 160) if ignored else COLOURS[int(label)]
+        (x0, y0, x1, y1), colour = (
+            box.round().astype(int),
+            (160, 160, 160) if ignored else COLOURS[int(label)],
+        )
         cv2.rectangle(canvas, (int(x0), int(y0)), (int(x1), int(y1)), colour, 1 if ignored else 2)
     return canvas
 

@@ -3,10 +3,10 @@
     python -m engines.recipes.regions.evaluate                                     # the shipped engine
     python -m engines.recipes.regions.evaluate --checkpoint .work/regions/run.pt   # weights in training
 
-Protocol: long side 960 px, never enlarged more than twice, padded to a multiple of 32; IoU 0.5; area under the
-precision envelope at every recall step (VOC 2010 and later). Sizes are heights in px at that scale. An ignored box
-neither rewards nor punishes; hands are scored only where `hands_complete`. For a size class, objects outside it are
-ignored, and so are unmatched finds outside it (the COCO way).
+Protocol: long side 960 px, never enlarged more than twice, padded to a multiple of 32; IoU 0.5; area under
+the precision envelope at every recall step (VOC 2010 and later). Sizes are heights in px at that scale. An
+ignored box neither rewards nor punishes; hands are scored only where `hands_complete`. For a size class,
+objects outside it are ignored, and so are unmatched finds outside it (the COCO way).
 """
 
 from __future__ import annotations
@@ -99,7 +99,10 @@ def judge(network: Network, pictures: list[Picture]) -> list[Judged]:
 
 
 def match(judged: Judged, label: int, size: tuple[float, float]) -> tuple[np.ndarray, np.ndarray, int]:
-    """One picture, one class: (confidences, hit) of the finds that count, and the number of objects that count."""
+    """One picture, one class.
+
+    (confidences, hit) of the finds that count, and the number of objects that count.
+    """
     mine = judged.picture.classes == label
     boxes, ignored = judged.boxes[mine], judged.picture.ignore[mine]
     heights = boxes[:, 3] - boxes[:, 1]
@@ -127,7 +130,9 @@ def _intersections(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return sides.clip(0).prod(-1), (a[:, 2:] - a[:, :2]).prod(-1), (b[:, 2:] - b[:, :2]).prod(-1)
 
 
-def curve(judged: list[Judged], label: int, size: tuple[float, float]) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+def curve(
+    judged: list[Judged], label: int, size: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """Confidence, precision and recall after each find, best first, and the number of objects."""
     scored = [j for j in judged if label != HAND or j.picture.hands_complete]
     parts = [match(j, label, size) for j in scored]
@@ -139,7 +144,10 @@ def curve(judged: list[Judged], label: int, size: tuple[float, float]) -> tuple[
 
 
 def average_precision(precision: np.ndarray, recall: np.ndarray) -> float:
-    """Area under the envelope: at each recall the best precision that is still had at that recall or beyond."""
+    """Area under the envelope.
+
+    At each recall the best precision that is still had at that recall or beyond.
+    """
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     return float((np.diff(recall, prepend=0.0) * envelope).sum())
 
@@ -158,12 +166,17 @@ def table(judged: list[Judged]) -> dict[str, dict[str, dict[str, float]]]:
         result[name] = {}
         for size_name, size in SIZES.items():
             _, precision, recall, total = curve(judged, label, size)
-            result[name][size_name] = {"ap50": round(average_precision(precision, recall), 4), "objects": total}
+            result[name][size_name] = {
+                "ap50": round(average_precision(precision, recall), 4),
+                "objects": total,
+            }
     return result
 
 
-def blurred_face_recall(network: Network, pictures: list[Picture], thresholds: dict[str, float]) -> dict[str, float]:
-    """Recall of the faces found when sharp, after a synthetic motion blur of the whole picture (12 and 24 px)."""
+def blurred_face_recall(
+    network: Network, pictures: list[Picture], thresholds: dict[str, float]
+) -> dict[str, float]:
+    """Recall of the faces found when sharp, after motion blur (12 and 24 px) of the whole picture."""
     rng = np.random.default_rng(5)
     found, total = {12: 0, 24: 0}, 0
     for picture in pictures:
@@ -190,10 +203,14 @@ def _found(network: Network, rgb: np.ndarray, faces: np.ndarray, threshold: floa
 
 def main() -> None:
     """Print the table, the best thresholds and, if asked, recall under blur; as text and as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--engine", default="regions")
-    parser.add_argument("--split", default="val", choices=["train", "val", "video_frames_train", "video_frames_val"])
+    parser.add_argument(
+        "--split", default="val", choices=["train", "val", "video_frames_train", "video_frames_val"]
+    )
     parser.add_argument("--limit", type=int, default=0, help="only every so many pictures that N remain")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--blur", action="store_true")
@@ -210,8 +227,9 @@ def main() -> None:
         cuts = {name: t for name, (t, _) in result["thresholds"].items()}
         result["blurred_face_recall"] = blurred_face_recall(network, pictures, cuts)
     for name, row in result["table"].items():
+        best = result["thresholds"][name]
         cells = "  ".join(f"{size} {cell['ap50']:.3f} ({cell['objects']:.0f})" for size, cell in row.items())
-        print(f"{name:7s} {cells}  best F1 {result['thresholds'][name][1]:.3f} at {result['thresholds'][name][0]:.3f}")
+        print(f"{name:7s} {cells}  best F1 {best[1]:.3f} at {best[0]:.3f}")
     if args.blur:
         print("blurred faces still found:", result["blurred_face_recall"])
     if args.json:

@@ -2,9 +2,9 @@
 
     python -m engines.recipes.regions.export --checkpoint .work/regions/run.pt --version 0.1.0
 
-BatchNorm is folded, sigmoid and normalisation are in the graph: RGB in [0, 1] goes in, heat and box maps come out.
-Thresholds are those of best F1 on the split named by --thresholds-on. The file is written only if onnxruntime gives
-what torch gives, at three shapes.
+BatchNorm is folded, sigmoid and normalisation are in the graph: RGB in [0, 1] goes in, heat and box maps
+come out. Thresholds are those of best F1 on the split named by --thresholds-on. The file is written only if
+onnxruntime gives what torch gives, at three shapes.
 """
 
 from __future__ import annotations
@@ -84,7 +84,11 @@ def tidy(model: onnx.ModelProto) -> onnx.ModelProto:
     for value, stride in zip([*model.graph.input, *model.graph.output], strides, strict=True):
         suffix = "" if stride == 1 else f"/{stride}"
         shape = value.type.tensor_type.shape.dim
-        shape[0].dim_param, shape[2].dim_param, shape[3].dim_param = "batch", f"height{suffix}", f"width{suffix}"
+        shape[0].dim_param, shape[2].dim_param, shape[3].dim_param = (
+            "batch",
+            f"height{suffix}",
+            f"width{suffix}",
+        )
     del model.graph.value_info[:], model.metadata_props[:], model.graph.metadata_props[:]
     for part in (model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output):
         part.doc_string = ""
@@ -101,7 +105,9 @@ def largest_difference(graph: EngineGraph, content: bytes) -> tuple[float, float
     worst = {"heat": 0.0, "box": 0.0}
     for shape in ((1, 3, 64, 96), (3, 3, 160, 64), (1, 3, 544, 960)):
         image = torch.rand(shape, generator=torch.Generator().manual_seed(1))
-        for name, mine, theirs in zip(OUTPUTS, graph(image), session.run(OUTPUTS, {"image": image.numpy()}), strict=True):
+        for name, mine, theirs in zip(
+            OUTPUTS, graph(image), session.run(OUTPUTS, {"image": image.numpy()}), strict=True
+        ):
             difference = np.abs(mine.numpy().clip(0, 1000) - theirs.clip(0, 1000)).max()
             worst[name.split("_")[0]] = max(worst[name.split("_")[0]], float(difference))
     return worst["heat"], worst["box"]
@@ -129,7 +135,9 @@ def contract(content: bytes, version: str, thresholds: dict[str, float]) -> dict
 
 def main() -> None:
     """Export, compare, choose thresholds, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--version", required=True)
     parser.add_argument("--thresholds-on", default="val", choices=["val", "video_frames_val"])
@@ -147,7 +155,9 @@ def main() -> None:
     thresholds = {name: round(best_threshold(judged, label)[0], 2) for label, name in enumerate(CLASSES)}
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "model.onnx").write_bytes(content)
-    text = yaml.safe_dump(contract(content, args.version, thresholds), sort_keys=False, default_flow_style=None, width=120)
+    text = yaml.safe_dump(
+        contract(content, args.version, thresholds), sort_keys=False, default_flow_style=None, width=120
+    )
     (args.out / "engine.yaml").write_text(text, encoding="utf-8")
     print(f"wrote {args.out}, thresholds {thresholds}")
 

@@ -1,13 +1,18 @@
-"""Cutting one training view out of a picture: scale, rotation, mirror and crop in one warp, boxes carried along."""
+"""Cutting one training view out of a picture.
+
+Scale, rotation, mirror and crop in one warp, boxes carried along.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from engines.recipes.regions.catalogue import Picture
+if TYPE_CHECKING:
+    from engines.recipes.regions.catalogue import Picture
 
 FACE, HAND, PERSON = 0, 1, 2
 MIN_SIDE = 8.0  # smaller objects cannot be told from texture at stride 8: neither object nor background
@@ -19,7 +24,8 @@ MAX_PERSON_TURN = 12.0  # degrees; the box around a turned person is guesswork b
 class View:
     """A training sample: rgb (S, S, 3) uint8; boxes (n, 4) float32 xyxy px; classes (n,); ignore (n,) bool.
 
-    hands_known: (S, S) bool at 1/8 scale, False where unlabelled hands may be: no hand loss on background there.
+    hands_known: (S, S) bool at 1/8 scale, False where unlabelled hands may be: no hand loss on background
+    there.
     """
 
     rgb: np.ndarray
@@ -40,7 +46,9 @@ def choose_focus(picture: Picture, rng: np.random.Generator, size: int) -> tuple
     solid = np.flatnonzero(~picture.ignore)
     if len(solid) == 0 or rng.random() < 0.15:
         return scale, rng.uniform(0, width), rng.uniform(0, height)
-    weight = np.where(picture.classes[solid] == PERSON, 0.5, np.where(picture.classes[solid] == HAND, 2.0, 1.0))
+    weight = np.where(
+        picture.classes[solid] == PERSON, 0.5, np.where(picture.classes[solid] == HAND, 2.0, 1.0)
+    )
     chosen = rng.choice(solid, p=weight / weight.sum())
     x0, y0, x1, y1 = picture.boxes[chosen]
     side = max(x1 - x0, y1 - y0)
@@ -122,12 +130,17 @@ def _warp(rgb: np.ndarray, matrix: np.ndarray, scale: float, size: int, fill: in
 def _carry_boxes(
     picture: Picture, matrix: np.ndarray, scale: float, degrees: float, size: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Boxes in view pixels, clipped; those hardly visible or tiny become `ignore`, those outside are dropped."""
+    """Boxes in view pixels, clipped.
+
+    Those hardly visible or tiny become `ignore`, those outside are dropped.
+    """
     centre = (picture.boxes[:, :2] + picture.boxes[:, 2:]) / 2
     half = (picture.boxes[:, 2:] - picture.boxes[:, :2]) / 2 * scale
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     # a face or hand fills its box like an ellipse; the box of the turned corners would be far too loose
-    turned = np.stack([np.hypot(half[:, 0] * c, half[:, 1] * s), np.hypot(half[:, 0] * s, half[:, 1] * c)], axis=1)
+    turned = np.stack(
+        [np.hypot(half[:, 0] * c, half[:, 1] * s), np.hypot(half[:, 0] * s, half[:, 1] * c)], axis=1
+    )
     centre = centre @ matrix[:, :2].T + matrix[:, 2]
     whole = np.concatenate([centre - turned, centre + turned], axis=1).astype(np.float32)
     clipped = whole.clip(0, size)

@@ -1,8 +1,9 @@
 """Which cell answers for which object, and what a wrong answer costs.
 
-Task-aligned assignment (TOOD, Feng et al. 2021): an object is taught to the few cells that already say it best, in
-heat and in overlap together; the heat they should reach is that overlap. Classes are assigned independently, since a
-face and its person may share a cell. Only cells near the centre, on a stride that suits the size, may answer.
+Task-aligned assignment (TOOD, Feng et al. 2021): an object is taught to the few cells that already say it
+best, in heat and in overlap together; the heat they should reach is that overlap. Classes are assigned
+independently, since a face and its person may share a cell. Only cells near the centre, on a stride that
+suits the size, may answer.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ def flatten(outputs: list[tuple[Tensor, Tensor]], cells: Cells) -> tuple[Tensor,
 
 def giou(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """IoU and generalised IoU of broadcastable (..., 4) boxes."""
-    inner = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp(min=0).prod(-1)
+    inner = (
+        (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp(min=0).prod(-1)
+    )
     union = (a[..., 2:] - a[..., :2]).prod(-1) + (b[..., 2:] - b[..., :2]).prod(-1) - inner
     iou = inner / union.clamp(min=1e-6)
     hull = (torch.maximum(a[..., 2:], b[..., 2:]) - torch.minimum(a[..., :2], b[..., :2])).prod(-1)
@@ -66,13 +69,15 @@ def giou(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 def assign(probability: Tensor, boxes: Tensor, cells: Cells, objects: Tensor) -> tuple[Tensor, Tensor]:
     """One sample, one class: probability (M,), boxes (M, 4), objects (G, 4).
 
-    Returns target (M,): the heat to reach, 0 on background, and owner (M,): index of the object, where target > 0.
+    Returns target (M,): the heat to reach, 0 on background, and owner (M,): index of the object, where
+    target > 0.
     """
     centre, extent = (objects[:, :2] + objects[:, 2:]) / 2, (objects[:, 2:] - objects[:, :2])
     longer = extent.max(1).values[:, None]
     fits = (longer >= cells.size_range[:, 0]) & (longer <= cells.size_range[:, 1])
     offset = (cells.centre[None] - centre[:, None]).abs()
-    # within reach of the centre and inside the object, or, for objects smaller than a cell, in the cell itself
+    # within reach of the centre and inside the object, or, for objects smaller than a cell, in the cell
+    # itself
     limit = torch.minimum(CENTRE_REACH * cells.stride[None, :, None], extent[:, None] / 2)
     limit = torch.maximum(limit, 0.5 * cells.stride[None, :, None])
     allowed = fits & (offset <= limit).all(-1)
@@ -81,7 +86,8 @@ def assign(probability: Tensor, boxes: Tensor, cells: Cells, objects: Tensor) ->
     best = merit.topk(min(TOP_CELLS, merit.shape[1]), dim=1)
     chosen = torch.zeros_like(merit).scatter_(1, best.indices, 1.0) * (merit > 0)
     merit = merit * chosen
-    # the best cell of an object shall reach its overlap; a floor keeps an object taught before boxes are any good
+    # the best cell of an object shall reach its overlap; a floor keeps an object taught before boxes are
+    # any good
     peak = (overlap * chosen).max(1).values.clamp(min=0.3)
     target = merit / merit.max(1).values.clamp(min=1e-9)[:, None] * peak[:, None]
     return target.max(0)
@@ -129,7 +135,10 @@ def _known_at_cells(hands_known: Tensor, cells: Cells) -> Tensor:
 
 
 def _uncount_ignored(counted: Tensor, cells: Cells, regions: Tensor) -> None:
-    """Cells whose centre lies in an ignored box of the class neither reward nor punish; changes `counted` (M,)."""
+    """Cells whose centre lies in an ignored box of the class neither reward nor punish.
+
+    Changes `counted` (M,).
+    """
     if len(regions):
         inside = (cells.centre[None] >= regions[:, None, :2]) & (cells.centre[None] <= regions[:, None, 2:])
         counted &= ~inside.all(-1).any(0)

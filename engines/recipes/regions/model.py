@@ -1,23 +1,28 @@
 """The region detector: MobileNetV2 encoder, a light feature pyramid, one anchor-free head per stride.
 
-Dense 3x3/1x1 convolutions everywhere but in the encoder: they train and run fastest on plain CPUs. The encoder has no
-BatchNorm (it was folded into the ImageNet weights it starts from); the pyramid and heads have, and export folds it.
+Dense 3x3/1x1 convolutions everywhere but in the encoder: they train and run fastest on plain CPUs. The
+encoder has no BatchNorm (it was folded into the ImageNet weights it starts from); the pyramid and heads
+have, and export folds it.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 STRIDES = (8, 16, 32)
 N_CLASSES = 3
 UNIT = 2.0  # a box side of exp(0) is UNIT strides: an untrained head predicts 4-stride boxes
 PRIOR_LOGIT = -4.6  # sigmoid = 0.01: most cells are background, so start there (RetinaNet's trick)
-# MobileNetV2: (expansion, output channels, repeats, stride of the first) up to features.16; features.17/18 are left
+# MobileNetV2: (expansion, output channels, repeats, stride of the first) up to features.16; features.17/18
+# are left
 # out: 0.9 M parameters for a little context that the dilated block below gives for less.
 PLAN = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2))
 TAPS = {6: 32, 13: 96, 16: 160}  # features.<index> -> channels, at strides 8, 16, 32
@@ -26,7 +31,9 @@ TAPS = {6: 32, 13: 96, 16: 160}  # features.<index> -> channels, at strides 8, 1
 class Conv(nn.Module):
     """Convolution with TensorFlow's SAME padding and an optional ReLU6: what the ImageNet weights expect."""
 
-    def __init__(self, n_in: int, n_out: int, kernel: int, *, stride: int = 1, groups: int = 1, relu: bool = True) -> None:
+    def __init__(
+        self, n_in: int, n_out: int, kernel: int, *, stride: int = 1, groups: int = 1, relu: bool = True
+    ) -> None:
         super().__init__()
         padding = kernel // 2 if stride == 1 else 0
         self.conv = nn.Conv2d(n_in, n_out, kernel, stride, padding, groups=groups)
@@ -89,14 +96,18 @@ class Encoder(nn.Module):
     def load_imagenet(self, path: Path) -> None:
         """Copy the folded ImageNet weights; both sides list their layers in execution order."""
         with np.load(path) as stored:
-            keys = [k for k in stored if k.startswith("features.") and int(k.split(".")[1]) < len(self.blocks)]
+            keys = [
+                k for k in stored if k.startswith("features.") and int(k.split(".")[1]) < len(self.blocks)
+            ]
             own = dict(self.named_parameters())
             if len(keys) != len(own):
                 raise ValueError(f"{path}: {len(keys)} arrays for an encoder of {len(own)}")
             for key, parameter in zip(keys, own.values(), strict=True):
                 value = torch.from_numpy(stored[key].astype(np.float32))
                 if value.shape != parameter.shape:
-                    raise ValueError(f"{path}: {key} is {tuple(value.shape)}, expected {tuple(parameter.shape)}")
+                    raise ValueError(
+                        f"{path}: {key} is {tuple(value.shape)}, expected {tuple(parameter.shape)}"
+                    )
                 parameter.data.copy_(value)
 
 
@@ -107,7 +118,10 @@ def conv_bn(n_in: int, n_out: int, kernel: int = 3, dilation: int = 1) -> nn.Seq
 
 
 class Context(nn.Module):
-    """Residual dilated convolutions at stride 32: a full-frame face or person needs the whole frame in view."""
+    """Residual dilated convolutions at stride 32.
+
+    A full-frame face or person needs the whole frame in view.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -121,7 +135,10 @@ class Context(nn.Module):
 
 
 class Head(nn.Module):
-    """Per stride: heat (class probabilities, as logits here) and box (log distances to the four sides, per class)."""
+    """Per stride.
+
+    Heat (class probabilities, as logits here) and box (log distances to the four sides, per class).
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -151,8 +168,10 @@ class RegionNet(nn.Module):
         self.heads = nn.ModuleList(Head(width) for _ in STRIDES)
 
     def forward(self, image: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """(N, 3, H, W), H and W multiples of 32 -> [(logits (N, 3, h, w), box (N, 12, h, w) px)] per stride."""
-        fine, middle, coarse = (layer(tap) for layer, tap in zip(self.lateral, self.encoder(image), strict=True))
+        """(N, 3, H, W), sides multiples of 32 -> [(logits (N, 3, h, w), box (N, 12, h, w) px)] per stride."""
+        fine, middle, coarse = (
+            layer(tap) for layer, tap in zip(self.lateral, self.encoder(image), strict=True)
+        )
         coarse = self.context(coarse)
         middle = self.smooth[1](middle + F.interpolate(coarse, scale_factor=2.0, mode="nearest"))
         fine = self.smooth[0](fine + F.interpolate(middle, scale_factor=2.0, mode="nearest"))

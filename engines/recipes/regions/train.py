@@ -1,4 +1,4 @@
-"""Train the region detector for a stretch of wall clock; kill it at any moment and start it again to go on.
+r"""Train the region detector for a stretch of wall clock; kill it at any moment and start it again to go on.
 
     MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=4294967296 MALLOC_TOP_PAD_=268435456 \\
     OMP_NUM_THREADS=1 taskset -c 1 nice -n 19 python -m engines.recipes.regions.train --minutes 100
@@ -15,9 +15,9 @@ import math
 import multiprocessing
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -27,6 +27,9 @@ from engines.recipes.regions.catalogue import WORK, shared_data
 from engines.recipes.regions.data import Batch, ViewSource, training_pictures
 from engines.recipes.regions.loss import detection_loss, make_cells
 from engines.recipes.regions.model import RegionNet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ENCODER_WEIGHTS = "weights/encoder_mobilenet_v2_1.0_imagenet_bnfolded_fp16.npz"
 PAUSE = WORK.parent / "PAUSE"
@@ -108,10 +111,15 @@ def train_step(run: Run, batch: Batch) -> tuple[float, float]:
 
 @torch.no_grad()
 def update_average(run: Run) -> None:
-    """Exponential average of the weights (short at first); BatchNorm statistics are averages already: copied."""
+    """Exponential average of the weights (short at first).
+
+    BatchNorm statistics are averages already: copied.
+    """
     keep = min(1 - 1 / EMA_HORIZON, run.step / (run.step + 10))
-    trained = [(a, p) for a, p in zip(run.average.parameters(), run.net.parameters(), strict=True) if p.requires_grad]
-    torch._foreach_lerp_([a for a, _ in trained], [p for _, p in trained], 1 - keep)  # noqa: SLF001 one call, 150 arrays
+    trained = [
+        (a, p) for a, p in zip(run.average.parameters(), run.net.parameters(), strict=True) if p.requires_grad
+    ]
+    torch._foreach_lerp_([a for a, _ in trained], [p for _, p in trained], 1 - keep)
     for mine, theirs in zip(run.average.buffers(), run.net.buffers(), strict=True):
         mine.copy_(theirs)
 
@@ -135,12 +143,18 @@ def _fill(queue: multiprocessing.Queue, seed: int) -> None:
 
 
 def main() -> None:
-    """Train until the wall-clock budget is used up."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=100, help="budget over all starts; sets the rate schedule")
+    r"""Train until the wall-clock budget is used up."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=100, help="budget over all starts; sets the rate schedule"
+    )
     parser.add_argument("--checkpoint", type=Path, default=WORK / "run.pt")
     parser.add_argument("--save-every-s", type=float, default=180)
-    parser.add_argument("--steps", type=int, default=0, help="stop after so many steps (0: by the clock alone)")
+    parser.add_argument(
+        "--steps", type=int, default=0, help="stop after so many steps (0: by the clock alone)"
+    )
     args = parser.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     run = start_run(args.checkpoint)
@@ -158,7 +172,10 @@ def main() -> None:
         if run.step % LOG_EVERY == 0:
             heat, box = np.mean(losses, axis=0)
             pace = (now - logged) / len(losses)
-            print(f"{run.elapsed_s / 60:6.1f} min step {run.step} heat {heat:.3f} box {box:.3f} {pace:.2f} s/step", flush=True)
+            print(
+                f"{run.elapsed_s / 60:6.1f} min step {run.step} heat {heat:.3f} box {box:.3f} {pace:.2f} s",
+                flush=True,
+            )
             losses, logged = [], now
         finished = run.elapsed_s > args.minutes * 60 or run.step == args.steps
         if finished or now - saved > args.save_every_s:
