@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 import PIL
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "JPEG2000")
-# What Pillow's readers let through on damaged files; each of these was seen on its own test images or is documented.
+# What Pillow's readers let through on damaged files; seen on its own test images, or documented.
 _PILLOW_ERRORS: Final = (
     OSError,
     ValueError,
@@ -40,6 +39,7 @@ _PILLOW_ERRORS: Final = (
     NotImplementedError,
 )
 _EXIF_ORIENTATION: Final = 0x0112
+_MIRRORED: Final = (2, 4, 5, 7)
 _ROTATIONS: Final = {3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270}
 
 
@@ -64,6 +64,7 @@ def load_artwork(path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> tuple[
     with _open(path, limits) as opened, _naming_errors(path):
         mode, depth = opened.image.mode, _bit_depth(opened.image)
         opened.image.load()
+        limits.check_size(*opened.image.size, path)  # a damaged file may unpack to more than its header said
         upright = _upright(opened)
         rgb, notes = to_srgb(upright)
         opened.notes.extend(notes)
@@ -74,10 +75,15 @@ def load_artwork(path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> tuple[
 
 
 def probe_artwork(path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> MediaInfo:
-    """What the header says; no pixel is decoded, so notes on colour and alpha are missing. Raises as `load_artwork`."""
+    """What the header says; no pixel is decoded, so notes on colour and alpha are missing.
+
+    Raises as `load_artwork`.
+    """
     with _open(path, limits) as opened, _naming_errors(path):
         size = opened.image.size
-        upright = (size[1], size[0]) if opened.orientation >= 5 else size
+        # Pillow's TIFF reader has swapped the sides already.
+        turned = opened.orientation >= 5 and opened.image.format != "TIFF"
+        upright = (size[1], size[0]) if turned else size
         return _media_info(opened, opened.image.mode, _bit_depth(opened.image), upright)
 
 
@@ -137,6 +143,8 @@ def _look_at_header(opened: _Opened) -> None:
     if opened.orientation not in range(1, 9):
         opened.notes.append(f"EXIF orientation {opened.orientation} is none: taken as upright")
         opened.orientation = 1
+    if opened.orientation in _MIRRORED:
+        opened.notes.append("mirrored picture turned back")
     if n_frames > 1:
         what = (
             "animated"

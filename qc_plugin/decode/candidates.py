@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from qc_plugin.decode.contract import DecodedFrame
     from qc_plugin.types import Preview
 
-# Of 255. A frame is dark when nine tenths of it are below; brightness moving by more between two frames is a fade,
-# a flash or a cut.
+# Of 255. A frame is dark when nine tenths of it are below; brightness moving by more between two frames is a
+# fade, a flash or a cut.
 _DARK_P90 = 32.0
 _FADE_STEP = 6.0
-# Dark or fading stretches are still looked at this often, so that an all-dark asset is judged and not skipped.
+# Dark or fading stretches are still looked at this often: an all-dark asset is judged, not skipped.
 MAX_GAP_S = 5.0
 
 
 class WindowChooser:
     """Keeps the best frame of the window so far and gives back the pixels of the others.
 
-    Frames that are neither dark nor in transition win by gradient energy. A window with none of them gives no frame
-    unless the last one chosen lies over `MAX_GAP_S` back.
+    Frames that are neither dark nor in transition win by gradient energy. A window with none of them gives no
+    frame unless the last one chosen lies over `MAX_GAP_S` back.
     """
 
     def __init__(self) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qc_plugin.decode.tonemap import grey_to_sdr
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 ColourRange = Literal["limited", "full"]
 
@@ -55,7 +57,7 @@ class Colour:
 
     @property
     def swscale_matrix(self) -> int:
-        """libswscale's number for the matrix."""
+        """Number of the matrix in libswscale."""
         return _SWSCALE_MATRIX.get(_APPROXIMATED.get(self.matrix, self.matrix), 1)
 
     @property
@@ -70,7 +72,7 @@ class Colour:
 
 
 def read_colour(matrix: int, colour_range: int, transfer: int, pixel_format: str, *, is_hd: bool) -> Colour:
-    """Colour from the tags of a frame; untagged HD is bt709 and untagged SD bt601, untagged range is limited."""
+    """Colour from a frame's tags; untagged HD is bt709, untagged SD is bt601, untagged range is limited."""
     notes: list[str] = []
     if is_rgb(pixel_format):
         return Colour("rgb", "full", _TRANSFER_NAMES.get(transfer, "srgb"))

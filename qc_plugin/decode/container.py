@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from qc_plugin.decode.limits import Limits
 
-# Demuxers of media containers only: none of them opens a second file or an address. Playlists (hls, dash), concat,
-# sdp, rtsp, image sequences, lavfi and devices are left out on purpose.
+# Demuxers of media containers only: none of them opens a second file or an address. Playlists (hls, dash),
+# concat, sdp, rtsp, image sequences, lavfi and devices are left out on purpose.
 FORMATS: Final = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mxf,mpegts,mpeg,mpegvideo,m4v,avi,h264,hevc,ogg,flv,asf,ivf,obu,dv,gxf,"
     "yuv4mpegpipe"
@@ -74,17 +74,20 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
         if stream.codec_context is not None and not stream.disposition & Disposition.attached_pic
     ]
     if not usable:
-        kinds = sorted({stream.type for stream in container.streams}) or ["no"]
+        kinds = sorted({str(stream.type) for stream in container.streams}) or ["no"]
         raise UnsupportedAsset(
-            f"{name} has no video stream we can decode (it has {', '.join(kinds)} streams): give a file with pictures."
+            f"{name} has no video stream we can decode (it has {', '.join(kinds)} streams): "
+            "give a file with pictures."
         )
     best = container.streams.best("video")
     return next((stream for stream in usable if best is not None and stream.index == best.index), usable[0])
 
 
 def stream_end_s(container: InputContainer, stream: VideoStream) -> tuple[float | None, bool]:
-    """When the container says the video ends (seconds on the container's own clock), and whether that is about this
-    stream (True) or about the longest stream of the file (False)."""
+    """When the container says the video ends, in seconds on its own clock.
+
+    The flag tells whether that is about this stream (True) or about the longest stream of the file (False).
+    """
     start = float((stream.start_time or 0) * (stream.time_base or Fraction(0)))
     if stream.duration and stream.time_base:
         return start + float(stream.duration * stream.time_base), True

@@ -16,20 +16,35 @@ if TYPE_CHECKING:
 class DecodedFrame(Protocol):
     """A handle on one decoded frame.
 
-    `pts` is the container's own timestamp; `pts_s` is on the clock that players show (and `ffmpeg -ss` takes):
-    seconds since the container's start time. `pts_s` never goes back. `duration_s` reaches to the next frame.
+    `index` counts decoded frames. `pts` is the container's own timestamp; `pts_s` is on the clock that
+    players show and `ffmpeg -ss` takes: seconds since the container's start time, always later than the frame
+    before. `duration_s` reaches to the next frame. `is_key`: decoded without any other frame.
     """
 
     @property
-    def index(self) -> int: ...
+    def index(self) -> int:
+        """Decode ordinal, from 0."""
+        ...
+
     @property
-    def pts(self) -> int | None: ...
+    def pts(self) -> int | None:
+        """Timestamp in ticks of the container; None where it has none."""
+        ...
+
     @property
-    def pts_s(self) -> float: ...
+    def pts_s(self) -> float:
+        """Seconds since the start of the container."""
+        ...
+
     @property
-    def duration_s(self) -> float: ...
+    def duration_s(self) -> float:
+        """Seconds until the next frame."""
+        ...
+
     @property
-    def is_key(self) -> bool: ...
+    def is_key(self) -> bool:
+        """Whether this frame needs no other to be decoded."""
+        ...
 
     @property
     def preview(self) -> Preview:
@@ -54,9 +69,14 @@ class VideoReader(Protocol):
     """An open video. A context manager: frames live until it is closed."""
 
     @property
-    def info(self) -> MediaInfo: ...
+    def info(self) -> MediaInfo:
+        """Size, codec, colour, time, and every assumption taken."""
+        ...
+
     @property
-    def stats(self) -> DecodeStats: ...
+    def stats(self) -> DecodeStats:
+        """What was decoded and lost so far."""
+        ...
 
     def decoded(self, keyframes_only: bool = False) -> Iterator[DecodedFrame]:
         """Frames in order of presentation, once per reader.
@@ -66,7 +86,10 @@ class VideoReader(Protocol):
         """
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Free the decoder."""
+        ...
+
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 import av.error
 from av.filter import Graph
-from av.video.frame import VideoFrame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
 
 class Deinterlacer:
     """One frame out for one frame in, late by one; frames not flagged interlaced pass unchanged.
 
-    `bwdif` looks at the frames before and after. Where those are far away in time (key frames only) it would mix
-    pictures that have nothing to do with each other, so there `estdif` works inside the one frame.
+    `bwdif` looks at the frames before and after. Where those are far away in time (key frames only) it would
+    mix pictures that have nothing to do with each other, so there `estdif` works inside the one frame.
     """
 
     def __init__(self, stream: VideoStream, *, neighbours: bool) -> None:
@@ -28,7 +28,7 @@ class Deinterlacer:
         self._shape: tuple[int, int, str] | None = None
 
     def feed(self, frame: VideoFrame) -> Iterator[VideoFrame]:
-        """Push one frame and yield what is ready. A change of size starts afresh and gives what was held first."""
+        """Push one frame and yield what is ready; a change of size gives what was held and starts afresh."""
         shape = (frame.width, frame.height, frame.format.name)
         if self._graph is not None and shape != self._shape:
             yield from self.flush()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _MATRIX_BYTES = 36  # nine 32-bit numbers
 
@@ -26,6 +28,7 @@ class Orientation:
 
     @property
     def rotation_deg(self) -> int:
+        """Clockwise turn that makes the picture upright: 0, 90, 180 or 270."""
         if self.swap:
             return 270 if self.flip_y else 90
         return 180 if self.flip_y else 0
@@ -73,8 +76,8 @@ def is_right_angled(matrix: bytes) -> bool:
 
 
 def square_width(width_px: int, sample_aspect: Fraction | None) -> tuple[int, Fraction]:
-    """Width in square pixels and the sample aspect used; an absurd aspect (beyond 1:4 .. 4:1) is taken as 1."""
-    aspect = sample_aspect if sample_aspect else Fraction(1)
+    """Width in square pixels and the sample aspect used; an aspect beyond 1:4 .. 4:1 is taken as 1."""
+    aspect = sample_aspect or Fraction(1)
     if not Fraction(1, 4) <= aspect <= 4:
         aspect = Fraction(1)
     return max(1, round(width_px * aspect)), aspect

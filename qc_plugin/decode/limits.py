@@ -20,7 +20,7 @@ _MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Upper bounds on one asset; sizes in bytes, pixels or seconds. An asset over one is `LimitExceeded`."""
+    """Upper bounds on one asset, in bytes, pixels or seconds. An asset over one is `LimitExceeded`."""
 
     name: str = "custom"
     max_video_bytes: int = 50 * _GIB
@@ -37,7 +37,7 @@ class Limits:
         return self.max_video_bytes if kind == "video" else self.max_image_bytes
 
     def check_size(self, width_px: int, height_px: int, path: str | Path) -> None:
-        """Raise LimitExceeded for a picture of too many pixels or too long a side; call before decoding it."""
+        """Raise LimitExceeded for too many pixels or too long a side; call before decoding."""
         n_pixels = width_px * height_px
         if n_pixels <= self.max_pixels and max(width_px, height_px) <= self.max_side:
             return

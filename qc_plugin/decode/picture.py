@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
-from numpy.typing import NDArray
 
 from qc_plugin.decode.colour import Colour, chroma_table, luma_table
 from qc_plugin.decode.strips import strips
@@ -19,6 +18,7 @@ from qc_plugin.types import Preview
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
+    from numpy.typing import NDArray
 
     from qc_plugin.decode.geometry import Orientation
 
@@ -31,7 +31,7 @@ _FULL_RANGE = 2
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How pictures of one stream are read: the size they get in square pixels before turning, and the turn."""
+    """How pictures of one stream are read: their size in square pixels before turning, and the turn."""
 
     width_px: int
     height_px: int
@@ -42,7 +42,7 @@ class Layout:
 def plane_array(frame: VideoFrame, number: int, dtype: type[np.unsignedinteger[Any]]) -> NDArray[Any]:
     """A view (rows, columns) on one plane, without the padding at the end of each row."""
     plane = frame.planes[number]
-    samples = np.frombuffer(plane, dtype)
+    samples: NDArray[Any] = np.frombuffer(memoryview(plane), dtype)
     per_row = plane.line_size // samples.itemsize
     return samples[: per_row * plane.height].reshape(plane.height, per_row)[:, : plane.width]
 
@@ -56,7 +56,7 @@ class PictureMaker:
         self._to_rgb = VideoReformatter()
 
     def preview(self, frame: VideoFrame, index: int, pts_s: float) -> Preview:
-        """Small full-range luma and chroma, upright; strips of the luma as stored, so that fields are rows."""
+        """Small full-range luma and chroma, upright; strips of the luma as stored: fields are rows there."""
         frame, depth = self._planar(frame)
         dtype = np.uint8 if depth == 8 else np.uint16
         tables = _tables(self.layout.colour, depth)
@@ -97,11 +97,11 @@ class PictureMaker:
         if layout.colour.hdr:
             rgb = rgb_to_sdr(red, green, blue, layout.colour.hdr)
         else:
-            rgb = cv2.merge((red, green, blue))
+            rgb = np.asarray(cv2.merge((red, green, blue)), np.uint8)
         return layout.orientation.apply(rgb)
 
     def _preview_size(self) -> tuple[int, int]:
-        """Width and height of the small luma before turning: the long side is at most 320 px, nothing is enlarged."""
+        """Width and height of the small luma before turning: at most 320 px, and nothing is enlarged."""
         width, height = self.layout.width_px, self.layout.height_px
         scale = min(1.0, PREVIEW_SIDE_PX / max(width, height))
         return max(1, round(width * scale)), max(1, round(height * scale))
@@ -147,10 +147,10 @@ class PictureMaker:
 
 
 def _look_up(table: NDArray[np.uint8], codes: NDArray[Any]) -> NDArray[np.uint8]:
-    """`table[codes]`, by the fast path for bytes; codes beyond the table (damaged frames) count as its end."""
+    """`table[codes]`, by the fast path for bytes; codes beyond the table count as its end."""
     if codes.dtype == np.uint8:
         return np.asarray(cv2.LUT(codes, table))
-    return table[np.minimum(codes, table.size - 1)]
+    return np.asarray(table[np.minimum(codes, table.size - 1)], np.uint8)
 
 
 @lru_cache(maxsize=32)

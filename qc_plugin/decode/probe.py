@@ -18,7 +18,7 @@ ReaderName = Literal["pyav", "decord"]
 
 
 def probe(path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> MediaInfo:
-    """Size, codec, colour and time of an asset; of a video one frame is decoded, of artwork the header is read.
+    """Size, codec, colour and time of an asset: decodes one frame of a video, or the header of artwork.
 
     Raises:
         UnsupportedAsset: not a media file we read.

@@ -98,9 +98,9 @@ def select(
 ) -> Iterator[tuple[DecodedFrame, bool]]:
     """Every decoded frame in order, and whether it is to be scored.
 
-    At most `plan.max_frames` are. With `info` a long asset's plan is thinned beforehand, so that picks stay even.
-    Without it, or past the end that the container stated, the density halves each time half of what is left of
-    `max_frames` has been used. `auto` holds back one window and gives back the pixels of frames it passed over.
+    At most `plan.max_frames` are. With `info` a long asset's plan is thinned beforehand, so that picks stay
+    even. Without it, or past the end that the container stated, the density halves each time half of what is
+    left of `max_frames` has been used. `auto` holds back one window, and releases the frames it passed over.
     """
     quota = _Quota(plan, info)
     if plan.mode == "auto":
@@ -153,7 +153,7 @@ class _EachNth:
     def __init__(self) -> None:
         self._n_seen = 0
 
-    def __call__(self, frame: DecodedFrame, plan: SamplePlan) -> bool:  # noqa: ARG002 - the protocol's
+    def __call__(self, frame: DecodedFrame, plan: SamplePlan) -> bool:  # noqa: ARG002 - as the protocol has it
         self._n_seen += 1
         return (self._n_seen - 1) % plan.step == 0
 

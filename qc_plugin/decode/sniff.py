@@ -92,8 +92,8 @@ def check_bytes(n_bytes: int, kind: AssetKind, path: str | Path, limits: Limits)
     allowed = limits.max_bytes(kind)
     if n_bytes > allowed:
         raise LimitExceeded(
-            f"{Path(path).name} has {n_bytes / 1e6:,.0f} MB, over the limit of {allowed / 1e6:,.0f} MB for {kind} "
-            f"(profile '{limits.name}'): make it smaller or choose a wider profile."
+            f"{Path(path).name} has {n_bytes / 1e6:,.0f} MB, over the limit of {allowed / 1e6:,.0f} MB "
+            f"for {kind} (profile '{limits.name}'): make it smaller or choose a wider profile."
         )
 
 
@@ -171,4 +171,7 @@ def _refusal(path: Path, head: bytes) -> str:
     if head.startswith(_AUDIO_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WAVE"):
         return f"{path.name} looks like audio without a picture: give a video or a picture."
     named = f" although its name ends in '{path.suffix}'" if path.suffix else ""
-    return f"{path.name} is not a video or picture format we read{named}: export it again as MP4, MOV, MKV, JPEG or PNG."
+    return (
+        f"{path.name} is not a video or picture format we read{named}: "
+        "export it again as MP4, MOV, MKV, JPEG or PNG."
+    )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageCms
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # Transparent parts show this grey: white lettering would vanish on white, and black on black.
 BACKDROP = 128
@@ -37,7 +40,7 @@ def _eight_bit(image: Image.Image, notes: list[str]) -> Image.Image:
         top = 65_535.0
     else:
         highest = float(levels.max(initial=0.0))
-        # Nothing in the file tells the scale of 32-bit grey: take the smallest usual one that holds every value.
+        # Nothing tells the scale of 32-bit grey: take the smallest usual one that holds every value.
         usual = (1.0, 255.0, 65_535.0) if image.mode == "F" else (255.0, 65_535.0)
         top = next((scale for scale in usual if highest <= scale), highest)
     notes.append(f"{image.mode} grey scaled from 0..{top:g} to 8 bit")

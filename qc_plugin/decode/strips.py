@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-N_STRIPS, STRIP_PX = 6, 16  # 96 columns: side by side inside a strip, strips spread over the width
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+N_STRIPS, STRIP_PX = 6, 16  # 96 columns, spread over the width
 
 
 def strips(luma: NDArray[Any]) -> NDArray[Any]:
-    """(H, at most 96) columns of an (H, W) picture in six strips, copied so that the picture may be given back."""
+    """(H, at most 96) columns of an (H, W) picture in six strips, copied: the picture may be released."""
     width = luma.shape[1]
     if width <= N_STRIPS * STRIP_PX:
         return luma.copy()

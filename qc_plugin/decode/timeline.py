@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 # A step back by more than this is a new clock (joined streams, counter wrap); less is a muxing slip.
 _NEW_CLOCK_S = 10.0
@@ -12,8 +15,8 @@ _FALLBACK_FPS = 25.0
 class Timeline:
     """Seconds since the container's start time for one frame after another.
 
-    A missing timestamp follows from the frame before it; one that does not advance is placed a tick after it; a jump
-    far back starts a new clock that continues where the old one stopped. `n_repaired` counts all three.
+    A missing timestamp follows from the frame before it; one that does not advance is placed a tick after
+    it; a jump far back starts a new clock that goes on where the old one stopped. `n_repaired` counts all.
     """
 
     def __init__(self, *, time_base: Fraction, start_s: float | None, average_fps: float | None) -> None:
@@ -39,7 +42,7 @@ class Timeline:
         return now_s
 
     def _first(self, raw_s: float | None) -> float:
-        """The first frame sits at its own time, and the clock starts with it if it lies before the stated start."""
+        """The first frame sits at its own time; the clock starts there if the stated start lies later."""
         if raw_s is None:
             self.n_repaired += 1
             self._last_s = 0.0

@@ -1,11 +1,11 @@
 """PQ and HLG to SDR: one documented curve, the same for every frame of every asset.
 
 1. The code values become display light: PQ by SMPTE ST 2084, HLG by BT.2100 with the system gamma 1.2 of a
-   1000 cd/m2 display. Light above 1000 cd/m2 is cut off (mastering metadata is often wrong, so it is not asked).
-2. The EETF of BT.2390 (knee and Hermite spline in PQ space) brings 0..1000 cd/m2 to 0..203 cd/m2, 203 being the
-   reference white of BT.2408. It works on the largest of R, G and B, and the three keep their ratios, so hues stay.
+   1000 cd/m2 display. Light above 1000 cd/m2 is cut off (mastering metadata is often wrong, so not asked).
+2. The EETF of BT.2390 (knee and Hermite spline in PQ space) brings 0..1000 cd/m2 to 0..203 cd/m2, 203 being
+   the reference white of BT.2408. It works on the largest of R, G and B; the three keep their ratios.
 3. bt2020 primaries become bt709 in linear light; what lies outside the gamut is cut off.
-4. Light becomes SDR code values by the inverse of BT.1886 (gamma 2.4), as a reference display would show them.
+4. Light becomes SDR code values by the inverse of BT.1886 (gamma 2.4), as a reference display shows them.
 """
 
 from __future__ import annotations
@@ -72,10 +72,8 @@ def eetf(nits: Floats) -> Floats:
 
 def grey_to_sdr(level: Floats, transfer: str) -> Floats:
     """Code values of a grey in [0, 1] to SDR code values in [0, 1]. `transfer` is `pq` or `hlg`."""
-    if transfer == "pq":
-        nits = pq_to_nits(level)
-    else:
-        nits = SOURCE_PEAK_NITS * hlg_to_scene(level) ** _SYSTEM_GAMMA
+    is_pq = transfer == "pq"
+    nits = pq_to_nits(level) if is_pq else SOURCE_PEAK_NITS * hlg_to_scene(level) ** _SYSTEM_GAMMA
     return np.asarray(np.clip(eetf(nits) / SDR_WHITE_NITS, 0, 1) ** (1 / 2.4))
 
 
@@ -87,12 +85,12 @@ def rgb_to_sdr(
     out = np.empty((height, width, 3), np.uint8)
     for top in range(0, height, _BAND_ROWS):
         rows = slice(top, top + _BAND_ROWS)
-        out[rows] = _band_to_sdr(cv2.merge([red[rows], green[rows], blue[rows]]), transfer)
+        out[rows] = _band_to_sdr(np.dstack([red[rows], green[rows], blue[rows]]), transfer)
     return out
 
 
 def _band_to_sdr(codes: NDArray[np.uint16], transfer: str) -> NDArray[np.uint8]:
-    """(h, w, 3) uint16 codes to SDR; light is relative to `SOURCE_PEAK_NITS` until the gain brings it to SDR."""
+    """(h, w, 3) uint16 codes to SDR; light is relative to `SOURCE_PEAK_NITS` until the gain is applied."""
     light = _linear_table(transfer)[codes]
     if transfer == "hlg":
         luminance = light @ np.array(_BT2020_LUMA, np.float32)
@@ -106,7 +104,7 @@ def _band_to_sdr(codes: NDArray[np.uint16], transfer: str) -> NDArray[np.uint8]:
 
 @lru_cache(maxsize=2)
 def _linear_table(transfer: str) -> NDArray[np.float32]:
-    """12-bit code to light relative to the source peak (PQ, cut off at 1) or to scene light (HLG), float32."""
+    """12-bit code to light relative to the source peak (PQ, cut off at 1) or to scene light (HLG)."""
     level = np.linspace(0.0, 1.0, 1 << CODE_BITS)
     light = pq_to_nits(level) / SOURCE_PEAK_NITS if transfer == "pq" else hlg_to_scene(level)
     return np.minimum(light, 1.0).astype(np.float32)

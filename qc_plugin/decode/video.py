@@ -6,31 +6,22 @@ before `to_frame()`.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import av
 import av.error
 from av.codec.context import ThreadType
 
-from qc_plugin.decode.colour import Colour, read_colour
-from qc_plugin.decode.container import (
-    MICROSECONDS,
-    check_duration,
-    open_container,
-    stream_end_s,
-    video_stream,
-)
+from qc_plugin.decode.container import check_duration, open_container, stream_end_s, video_stream
 from qc_plugin.decode.deinterlace import Deinterlacer
-from qc_plugin.decode.geometry import is_right_angled, orientation_of, square_width
+from qc_plugin.decode.describe import INTERLACED_NOTE, average_fps, describe, start_s, time_base
 from qc_plugin.decode.limits import DEFAULT_LIMITS, Limits
-from qc_plugin.decode.picture import Layout, PictureMaker
+from qc_plugin.decode.picture import PictureMaker
+from qc_plugin.decode.pyav_frame import PyavFrame, Source
 from qc_plugin.decode.timeline import Timeline
 from qc_plugin.errors import LimitExceeded, UnsupportedAsset
-from qc_plugin.types import DecodeStats, Frame, MediaInfo, Preview
+from qc_plugin.types import DecodeStats, MediaInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,96 +29,18 @@ if TYPE_CHECKING:
     from typing import Self
 
     from av.packet import Packet
+    from av.stream import Stream
     from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
 Threads = int | Literal["auto"]
 
 _AUTO_THREADS = 2
-_HD_WIDTH_PX, _HD_HEIGHT_PX = 1280, 720
 _MAX_DEMUX_ERRORS = 100  # in a row: a demuxer that fails for ever must not keep us for ever
 _EARLY_S = 1.0  # less than this missing at the end is rounding in the container
 _IGNORES_SKIP = frozenset(
     {"vp8", "vp9"}
-)  # decoders that decode every frame even when asked for key frames only
-_INTERLACED_ORDERS = frozenset({2, 3, 4, 5})  # AVFieldOrder tt, bb, tb, bt
-
-
-@contextmanager
-def converting(index: int) -> Iterator[None]:
-    """Give a failure of libswscale the name that a batch can report."""
-    try:
-        yield
-    except av.error.FFmpegError as error:
-        raise UnsupportedAsset(
-            f"Frame {index} is in a pixel format that cannot be converted ({error.strerror}): export the video again."
-        ) from error
-
-
-class PyavFrame:
-    """A decoded frame that still holds FFmpeg's picture. See `contract.DecodedFrame`."""
-
-    __slots__ = (
-        "_frame",
-        "_preview",
-        "_reader",
-        "duration_s",
-        "index",
-        "is_key",
-        "pts",
-        "pts_s",
-        "time_base",
-    )
-
-    def __init__(self, reader: PyavReader, frame: VideoFrame, index: int, pts_s: float) -> None:
-        self.index = index
-        self.pts_s = pts_s
-        self.duration_s = 0.0
-        self.pts = frame.pts
-        self.is_key = bool(frame.key_frame)
-        self.time_base = frame.time_base or Fraction(1)
-        self._reader = reader
-        self._frame: VideoFrame | None = frame
-        self._preview: Preview | None = None
-
-    @property
-    def preview(self) -> Preview:
-        """Small luma and chroma of the deinterlaced frame; made once."""
-        if self._preview is None:
-            pixels = self._pixels()
-            with converting(self.index):
-                self._preview = self._reader.maker.preview(pixels, self.index, self.pts_s)
-        return self._preview
-
-    def to_frame(self) -> Frame:
-        """RGB of this frame.
-
-        Raises:
-            RuntimeError: the pixels are gone.
-            UnsupportedAsset: FFmpeg cannot convert this pixel format.
-        """
-        base, pixels = self.time_base, self._pixels()
-        with converting(self.index):
-            rgb = self._reader.maker.rgb(pixels)
-        return Frame(
-            index=self.index,
-            pts_s=self.pts_s,
-            duration_s=self.duration_s,
-            rgb=rgb,
-            pts=self.pts,
-            time_base=(base.numerator, base.denominator),
-        )
-
-    def release(self) -> None:
-        """Let go of FFmpeg's picture."""
-        self._frame = None
-
-    def _pixels(self) -> VideoFrame:
-        if self._frame is None or self._reader.closed:
-            raise RuntimeError(
-                f"frame {self.index}: its pixels were given back; use it while the reader is open"
-            )
-        return self._frame
+)  # decoders that decode all frames even when asked for key frames only
+_LONGEST_STATED_S = 1.0  # a last frame said to last longer is a muxer's guess
 
 
 class PyavReader:
@@ -139,16 +52,19 @@ class PyavReader:
     def __init__(self, path: str | Path, *, threads: Threads = 1, limits: Limits = DEFAULT_LIMITS) -> None:
         self._name = Path(path).name
         self._limits = limits
+        self._n_packets = self._n_decoded = self._n_errors = self._n_corrupt = 0
+        self._ended_early = self._started = False
+        self._decoded_s = self._first_s = 0.0
+        self._last_packet_s: float | None = None
+        self._source: Source | None = None
         self._container = open_container(path, limits)
-        self.closed = False
         try:
             self._stream = video_stream(self._container, self._name)
+            self._end_s, self._end_is_own = stream_end_s(self._container, self._stream)
             self._configure(threads)
-            self._reset_counts()
             self._packets = self._demuxed()
-            self._started = False
-            self._first_frames = self._peek()
-            self._describe(self._first_frames[0])
+            self._peeked = self._peek()
+            self._describe(self._peeked[0])
         except BaseException:
             self.close()
             raise
@@ -163,12 +79,13 @@ class PyavReader:
 
     def close(self) -> None:
         """Free the container; frames not yet turned into RGB are lost."""
-        self.closed = True
+        if self._source is not None:
+            self._source.closed = True
         self._container.close()
 
     @property
     def info(self) -> MediaInfo:
-        """What is known so far; a field flagged interlaced only later changes `interlaced` and `notes`."""
+        """What is known so far; what only shows later (fields, a change of size) is added while decoding."""
         return self._info
 
     @property
@@ -185,8 +102,8 @@ class PyavReader:
     def decoded(self, keyframes_only: bool = False) -> Iterator[PyavFrame]:
         """Frames in order of presentation, with `duration_s` reaching to the next; once per reader.
 
-        With `keyframes_only` the decoder skips the rest (the first frame always comes), and `index` counts the
-        frames that were decoded.
+        With `keyframes_only` the decoder skips the rest (the first frame always comes), and `index` counts
+        the frames that were decoded.
 
         Raises:
             LimitExceeded: longer or larger than allowed, as found while decoding.
@@ -195,8 +112,10 @@ class PyavReader:
         if self._started:
             raise RuntimeError("decoded() runs once for a reader: open the video again")
         self._started = True
-        if keyframes_only:
-            self._stream.codec_context.skip_frame = "NONKEY"
+        return self._timed(keyframes_only)
+
+    def _timed(self, keyframes_only: bool) -> Iterator[PyavFrame]:
+        """Frames one behind the decoder, so that each knows when the next is shown."""
         held: PyavFrame | None = None
         for frame in self._placed(keyframes_only):
             if held is not None:
@@ -204,12 +123,12 @@ class PyavReader:
                 yield held
             held = frame
         if held is not None:
-            held.duration_s = self._last_duration_s(held)
-            self._decoded_s = held.pts_s + held.duration_s - self._first_s
-            self._ended_early = self._is_early(held, keyframes_only)
+            plausible = 0 < held.stated_s <= _LONGEST_STATED_S
+            held.duration_s = held.stated_s if plausible else self._timeline.frame_s
+            end_s = held.pts_s + held.duration_s
+            self._decoded_s = end_s - self._first_s
+            self._ended_early = self._is_early(end_s, keyframes_only)
             yield held
-
-    # -- opening ----------------------------------------------------------------------------------------------
 
     def _configure(self, threads: Threads) -> None:
         context = self._stream.codec_context
@@ -218,13 +137,6 @@ class PyavReader:
         context.thread_type = ThreadType.FRAME
         context.options = {"max_pixels": str(self._limits.max_pixels)}
 
-    def _reset_counts(self) -> None:
-        self._n_packets = self._n_decoded = self._n_errors = self._n_corrupt = 0
-        self._ended_early = False
-        self._decoded_s = self._first_s = 0.0
-        self._last_packet_s: float | None = None
-        self._exhausted = False
-
     def _peek(self) -> list[VideoFrame]:
         """Decode up to the first frame: size, rotation and colour are known from it alone."""
         for packet in self._packets:
@@ -232,132 +144,84 @@ class PyavReader:
             if frames:
                 return frames
         raise UnsupportedAsset(
-            f"{self._name} holds no frame that can be decoded ({self._n_errors} broken packets): export it again."
+            f"{self._name} holds no frame that can be decoded ({self._n_errors} broken packets): "
+            "export it again."
         )
 
     def _describe(self, frame: VideoFrame) -> None:
-        """Set `info`, the layout of pictures and the clock from the first frame."""
-        stream, context = self._stream, self._stream.codec_context
+        """Set `info`, the picture maker and the clock from the first frame."""
         self._limits.check_size(frame.width, frame.height, self._name)
-        matrix = _display_matrix(frame)
-        orientation = orientation_of(matrix)
-        aspect = context.sample_aspect_ratio or stream.sample_aspect_ratio
-        width_px, aspect = square_width(frame.width, aspect)
-        self._limits.check_size(width_px, frame.height, self._name)
-        colour = read_colour(
-            frame.colorspace,
-            frame.color_range,
-            frame.color_trc,
-            frame.format.name,
-            is_hd=frame.height >= _HD_HEIGHT_PX or frame.width >= _HD_WIDTH_PX,
-        )
-        self.maker = PictureMaker(Layout(width_px, frame.height, orientation, colour))
+        description = describe(self._container, self._stream, frame)
+        self._info = description.info
+        self._limits.check_size(self._info.width_px, self._info.height_px, self._name)
+        self._source = Source(PictureMaker(description.layout))
         self._stored_size = (frame.width, frame.height)
         self._deinterlacer: Deinterlacer | None = None
-        self._timeline = self._clock()
-        self._info = self._media_info(frame, colour, aspect, orientation.size(width_px, frame.height))
-        self._info = replace(self._info, rotation_deg=orientation.rotation_deg)
-        if orientation.mirrored:
-            self._note("mirrored picture turned back")
-        if not is_right_angled(matrix):
-            self._note("rotation is not a multiple of 90 degrees: rounded to the nearest")
-        if frame.interlaced_frame or context.field_order in _INTERLACED_ORDERS:
-            self._mark_interlaced()
-
-    def _clock(self) -> Timeline:
-        start = self._container.start_time
-        rate = self._stream.average_rate or self._stream.guessed_rate
-        return Timeline(
-            time_base=self._stream.time_base or Fraction(1, 90_000),
-            start_s=None if start is None else start / MICROSECONDS,
-            average_fps=float(rate) if rate else None,
+        self._timeline = Timeline(
+            time_base=time_base(self._stream),
+            start_s=start_s(self._container),
+            average_fps=average_fps(self._stream),
         )
 
-    def _media_info(
-        self, frame: VideoFrame, colour: Colour, aspect: Fraction, size: tuple[int, int]
-    ) -> MediaInfo:
-        context, rate = self._stream.codec_context, self._stream.average_rate or self._stream.guessed_rate
-        end_s, _ = stream_end_s(self._container, self._stream)
-        start_s = self._timeline.start_s or 0.0
-        return MediaInfo(
-            container=self._container.format.name,
-            codec=context.codec.canonical_name,
-            pixel_format=frame.format.name,
-            width_px=size[0],
-            height_px=size[1],
-            duration_s=None if end_s is None else max(0.0, end_s - start_s),
-            average_fps=float(rate) if rate else None,
-            sample_aspect=(aspect.numerator, aspect.denominator),
-            bit_depth=frame.format.components[0].bits,
-            colour_matrix=colour.matrix,
-            colour_range=colour.range,
-            transfer=colour.transfer,
-            tone_mapped_from=colour.hdr,
-            notes=colour.notes,
-            decoder=f"PyAV {av.__version__} (libavcodec {'.'.join(map(str, av.library_versions['libavcodec']))})",
-        )
+    def _demuxed(self) -> Iterator[Packet[Stream]]:
+        """Packets of the stream; an error of the demuxer is counted, and reading goes on behind it.
 
-    def _note(self, text: str) -> None:
-        if text not in self._info.notes:
-            self._info = replace(self._info, notes=(*self._info.notes, text))
-
-    def _mark_interlaced(self) -> None:
-        self._info = replace(self._info, interlaced=True, deinterlacer="bwdif")
-        self._note("interlaced: deinterlaced, one frame for two fields")
-
-    # -- decoding ---------------------------------------------------------------------------------------------
-
-    def _demuxed(self) -> Iterator[Packet[VideoStream]]:
-        """Packets of the stream; an error of the demuxer is counted, and reading goes on behind it."""
+        Where only the whole file states its length, sound is read along (not decoded): did it all come?
+        """
+        beside = () if self._end_is_own else self._container.streams.audio
         n_failed = 0
         while n_failed < _MAX_DEMUX_ERRORS:
             try:
-                for packet in self._container.demux(self._stream):
+                for packet in self._container.demux(self._stream, *beside):
                     n_failed = 0
                     self._count(packet)
-                    yield packet
+                    # Not `packet.stream_index`: the empty packet that flushes the decoder has none.
+                    if packet.stream.index == self._stream.index:
+                        yield packet
             except av.error.FFmpegError:
                 n_failed += 1
                 self._n_errors += 1
             else:
                 return
 
-    def _count(self, packet: Packet[VideoStream]) -> None:
+    def _count(self, packet: Packet[Stream]) -> None:
         self._n_packets += 1
         if self._n_packets > self._limits.max_packets:
             raise LimitExceeded(
-                f"{self._name} has more than {self._limits.max_packets} packets (profile '{self._limits.name}'): "
-                "split it or choose a wider profile."
+                f"{self._name} has more than {self._limits.max_packets} packets "
+                f"(profile '{self._limits.name}'): split it or choose a wider profile."
             )
         if packet.pts is not None:
             end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
             self._last_packet_s = end_s if self._last_packet_s is None else max(self._last_packet_s, end_s)
 
-    def _decode(self, packet: Packet[VideoStream]) -> list[VideoFrame]:
+    def _decode(self, packet: Packet[Stream]) -> list[VideoFrame]:
         try:
-            return list(packet.decode())
+            return self._stream.codec_context.decode(packet)
         except av.error.FFmpegError:
             self._n_errors += 1
             return []
 
     def _raw(self, keyframes_only: bool) -> Iterator[VideoFrame]:
         """Frames as the decoder gives them, those already peeked at first."""
-        yield from self._first_frames[:1]
-        later, self._first_frames = self._first_frames[1:], []
-        yield from (frame for frame in later if frame.key_frame or not keyframes_only)
-        skip = keyframes_only and self._stream.codec_context.codec.canonical_name in _IGNORES_SKIP
+        context = self._stream.codec_context
+        if keyframes_only:
+            context.skip_frame = "NONKEY"
+        peeked, self._peeked = self._peeked, []
+        yield peeked[0]
+        yield from _wanted(peeked[1:], keyframes_only)
+        skip_here = keyframes_only and context.codec.canonical_name in _IGNORES_SKIP
         for packet in self._packets:
-            if skip and packet.size and not packet.is_keyframe:
-                continue
-            yield from (frame for frame in self._decode(packet) if frame.key_frame or not keyframes_only)
+            if not (skip_here and packet.size and not packet.is_keyframe):
+                yield from _wanted(self._decode(packet), keyframes_only)
 
     def _whole(self, keyframes_only: bool) -> Iterator[VideoFrame]:
         """Frames after deinterlacing, which begins with the first frame that is flagged."""
         for frame in self._raw(keyframes_only):
             if frame.interlaced_frame and self._deinterlacer is None:
-                self._mark_interlaced()
                 self._deinterlacer = Deinterlacer(self._stream, neighbours=not keyframes_only)
-                self._info = replace(self._info, deinterlacer=self._deinterlacer.name)
+                self._info = replace(self._info, interlaced=True, deinterlacer=self._deinterlacer.name)
+                self._note(INTERLACED_NOTE)
             if self._deinterlacer is None:
                 yield frame
             else:
@@ -367,47 +231,36 @@ class PyavReader:
 
     def _placed(self, keyframes_only: bool) -> Iterator[PyavFrame]:
         """Frames checked against the limits and placed in time."""
+        assert self._source is not None
         for frame in self._whole(keyframes_only):
             pts_s = self._timeline.place(frame.pts, frame.time_base)
             if self._n_decoded == 0:
                 self._first_s = pts_s
             check_duration(pts_s, self._name, self._limits)
             self._limits.check_size(frame.width, frame.height, self._name)
-            self._watch(frame)
-            handle = PyavFrame(self, frame, self._n_decoded, pts_s)
+            if (frame.width, frame.height) != self._stored_size:
+                self._note("the picture size changes inside the stream: scaled to the first one")
+            if self._timeline.n_repaired:
+                self._note("some timestamps are missing or go back: times follow from the frame rate there")
+            index = self._n_decoded
             self._n_decoded += 1
             self._n_corrupt += bool(frame.is_corrupt)
-            yield handle
+            yield PyavFrame(self._source, frame, index, pts_s)
 
-    def _watch(self, frame: VideoFrame) -> None:
-        """Note what changes on the way."""
-        if (frame.width, frame.height) != self._stored_size:
-            self._note("the picture size changes inside the stream: scaled to the first one")
-        if self._timeline.n_repaired:
-            self._note("some timestamps are missing or go back: times follow from the frame rate there")
+    def _note(self, text: str) -> None:
+        if text not in self._info.notes:
+            self._info = replace(self._info, notes=(*self._info.notes, text))
 
-    # -- the end ----------------------------------------------------------------------------------------------
-
-    def _last_duration_s(self, last: PyavFrame) -> float:
-        frame = last._frame  # noqa: SLF001 - its own reader
-        stated_s = float(frame.duration * last.time_base) if frame is not None and frame.duration else 0.0
-        return stated_s if 0 < stated_s < 1.0 else self._timeline.frame_s
-
-    def _is_early(self, last: PyavFrame, keyframes_only: bool) -> bool:
+    def _is_early(self, came_s: float, keyframes_only: bool) -> bool:
         """Whether the container promised over a second more than came."""
-        end_s, of_stream = stream_end_s(self._container, self._stream)
-        if end_s is None or not (of_stream or len(self._container.streams) == 1):
+        if self._end_s is None:
             return False
-        start_s = self._timeline.start_s or 0.0
-        came_s = last.pts_s + last.duration_s
-        if keyframes_only and self._last_packet_s is not None:
-            came_s = self._last_packet_s - start_s
-        return end_s - start_s - came_s > _EARLY_S
+        origin_s = self._timeline.start_s or 0.0
+        if self._last_packet_s is not None and (keyframes_only or not self._end_is_own):
+            came_s = max(came_s, self._last_packet_s - origin_s)
+        return self._end_s - origin_s - came_s > _EARLY_S
 
 
-def _display_matrix(frame: VideoFrame) -> bytes:
-    """The 36 bytes of the frame's display matrix, empty when it has none."""
-    for side in frame.side_data:
-        if side.type.name == "DISPLAYMATRIX":
-            return bytes(side)
-    return b""
+def _wanted(frames: list[VideoFrame], keyframes_only: bool) -> Iterator[VideoFrame]:
+    """All frames, or the key frames among them."""
+    return (frame for frame in frames if frame.key_frame or not keyframes_only)

@@ -1,0 +1,109 @@
+"""What is known of a stream once its first frame is decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, cast
+
+import av
+
+from qc_plugin.decode.colour import read_colour
+from qc_plugin.decode.container import MICROSECONDS, stream_end_s
+from qc_plugin.decode.geometry import is_right_angled, orientation_of, square_width
+from qc_plugin.decode.picture import Layout
+from qc_plugin.types import MediaInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from av.container import InputContainer
+    from av.sidedata.sidedata import SideData
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+_HD_WIDTH_PX, _HD_HEIGHT_PX = 1280, 720
+_INTERLACED_ORDERS = frozenset({2, 3, 4, 5})  # AVFieldOrder tt, bb, tb, bt
+INTERLACED_NOTE = "interlaced: deinterlaced, one frame for two fields"
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """`info` for people and the report, `layout` for making pictures."""
+
+    info: MediaInfo
+    layout: Layout
+
+
+def describe(container: InputContainer, stream: VideoStream, frame: VideoFrame) -> Description:
+    """Size, turn, colour and time of a stream from its tags and its first decoded frame."""
+    context = stream.codec_context
+    matrix = _display_matrix(frame)
+    orientation = orientation_of(matrix)
+    width_px, aspect = square_width(frame.width, context.sample_aspect_ratio or stream.sample_aspect_ratio)
+    is_hd = frame.height >= _HD_HEIGHT_PX or frame.width >= _HD_WIDTH_PX
+    colour = read_colour(frame.colorspace, frame.color_range, frame.color_trc, frame.format.name, is_hd=is_hd)
+    interlaced = bool(frame.interlaced_frame) or context.field_order in _INTERLACED_ORDERS
+    notes = list(colour.notes)
+    if orientation.mirrored:
+        notes.append("mirrored picture turned back")
+    if not is_right_angled(matrix):
+        notes.append("rotation is not a multiple of 90 degrees: rounded to the nearest")
+    if interlaced:
+        notes.append(INTERLACED_NOTE)
+    upright_px = orientation.size(width_px, frame.height)
+    info = MediaInfo(
+        container=container.format.name,
+        codec=context.codec.canonical_name,
+        pixel_format=frame.format.name,
+        width_px=upright_px[0],
+        height_px=upright_px[1],
+        duration_s=_duration_s(container, stream),
+        average_fps=average_fps(stream),
+        rotation_deg=orientation.rotation_deg,
+        sample_aspect=(aspect.numerator, aspect.denominator),
+        bit_depth=frame.format.components[0].bits,
+        colour_matrix=colour.matrix,
+        colour_range=colour.range,
+        transfer=colour.transfer,
+        interlaced=interlaced,
+        tone_mapped_from=colour.hdr,
+        deinterlacer="bwdif" if interlaced else None,
+        notes=tuple(notes),
+        decoder=f"PyAV {av.__version__} (libavcodec {_version('libavcodec')})",
+    )
+    return Description(info, Layout(width_px, frame.height, orientation, colour))
+
+
+def average_fps(stream: VideoStream) -> float | None:
+    """Frames a second as the container states or as FFmpeg guesses, None where neither knows."""
+    rate = stream.average_rate or stream.guessed_rate
+    return float(rate) if rate else None
+
+
+def start_s(container: InputContainer) -> float | None:
+    """Where the container's clock starts, seconds."""
+    return None if container.start_time is None else container.start_time / MICROSECONDS
+
+
+def time_base(stream: VideoStream) -> Fraction:
+    """Seconds of one tick; the MPEG clock where the stream has none."""
+    return stream.time_base or Fraction(1, 90_000)
+
+
+def _duration_s(container: InputContainer, stream: VideoStream) -> float | None:
+    end_s, _ = stream_end_s(container, stream)
+    return None if end_s is None else max(0.0, end_s - (start_s(container) or 0.0))
+
+
+def _version(library: str) -> str:
+    return ".".join(map(str, av.library_versions[library]))
+
+
+def _display_matrix(frame: VideoFrame) -> bytes:
+    """The 36 bytes of the frame's display matrix, empty when it has none."""
+    # PyAV's stub calls the side data a dict; it is a sequence of buffers with a type.
+    for side in cast("Iterable[SideData]", frame.side_data):
+        if side.type.name == "DISPLAYMATRIX":
+            return bytes(side)
+    return b""
