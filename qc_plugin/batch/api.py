@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qc_plugin.batch.run import ScanResult
 from qc_plugin.batch.run import check as check_path
 from qc_plugin.batch.run import scan as scan_paths
 from qc_plugin.config import load_config
-from qc_plugin.types import AssetReport
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qc_plugin.types import AssetReport
 
 StrPath = str | os.PathLike[str]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qc_plugin.batch.identity import hash_file
-from qc_plugin.config import RunConfig
 from qc_plugin.decode import load_artwork, open_video
 from qc_plugin.decode.limits import PROFILES
 from qc_plugin.errors import UsageError
@@ -14,6 +14,9 @@ from qc_plugin.report.read import read_report
 from qc_plugin.stages.pictures import heat_map, write_png
 from qc_plugin.stages.segment import BlurSegmenter
 from qc_plugin.types import DECISION_ORDER, AssetReport, Frame, FrameRow
+
+if TYPE_CHECKING:
+    from qc_plugin.config import RunConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,12 @@ class Explanation:
 
 
 def explain_frame(
-    report_path: Path, frame_index: int, config: RunConfig, *, asset: Path | None = None, out: Path | None = None
+    report_path: Path,
+    frame_index: int,
+    config: RunConfig,
+    *,
+    asset: Path | None = None,
+    out: Path | None = None,
 ) -> Explanation:
     """Explain a scored frame of a report. Raises UsageError for a frame that was not scored or an asset that moved."""
     report = read_report(report_path)
@@ -45,7 +53,9 @@ def _row(report: AssetReport, frame_index: int) -> FrameRow:
     if not rows:
         raise UsageError(f"this report holds no frames: {report.error or 'nothing was scored'}")
     near = sorted(rows, key=lambda i: abs(i - frame_index))[:3]
-    raise UsageError(f"frame {frame_index} was not scored; the nearest that were: {', '.join(map(str, sorted(near)))}")
+    raise UsageError(
+        f"frame {frame_index} was not scored; the nearest that were: {', '.join(map(str, sorted(near)))}"
+    )
 
 
 def _source(report: AssetReport, given: Path | None) -> Path:
@@ -53,7 +63,9 @@ def _source(report: AssetReport, given: Path | None) -> Path:
     if not path.is_file():
         raise UsageError(f"{path}: the asset is not there any more; say where it is with --asset FILE")
     if hash_file(path) != report.asset.id:
-        raise UsageError(f"{path}: not the content this report speaks of; check it again, or give --asset FILE")
+        raise UsageError(
+            f"{path}: not the content this report speaks of; check it again, or give --asset FILE"
+        )
     return path
 
 

@@ -9,12 +9,14 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Mapping
 from contextlib import closing
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qc_plugin.errors import TemporaryError, UnsupportedAsset
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 # Bumped only when measures change for the same engines, so that a patch release does not rescan a catalogue.
 RESULT_VERSION = 1
@@ -29,7 +31,9 @@ def hash_file(path: Path) -> str:
             after = os.fstat(handle.fileno())
     except OSError as error:
         reason = error.strerror or str(error)
-        raise UnsupportedAsset(f"{path}: cannot be read ({reason}); check the path and its permissions") from error
+        raise UnsupportedAsset(
+            f"{path}: cannot be read ({reason}); check the path and its permissions"
+        ) from error
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise TemporaryError(f"{path}: changed while it was read; scan it again once the upload is complete")
     return digest

@@ -2,16 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qc_plugin.errors import UsageError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
 # Beside media files in every catalogue; anything else is opened and judged by its content, not by its name.
 _NOT_MEDIA = frozenset(
-    ".csv .tsv .txt .md .json .jsonl .xml .yaml .yml .toml .html .htm .css .js .py .sh .log .srt .vtt .ass .pdf "
-    ".zip .gz .sha256 .md5 .parquet .sqlite .ds_store .ini .cfg".split()
+    [
+        ".csv",
+        ".tsv",
+        ".txt",
+        ".md",
+        ".json",
+        ".jsonl",
+        ".xml",
+        ".yaml",
+        ".yml",
+        ".toml",
+        ".html",
+        ".htm",
+        ".css",
+        ".js",
+        ".py",
+        ".sh",
+        ".log",
+        ".srt",
+        ".vtt",
+        ".ass",
+        ".pdf",
+        ".zip",
+        ".gz",
+        ".sha256",
+        ".md5",
+        ".parquet",
+        ".sqlite",
+        ".ds_store",
+        ".ini",
+        ".cfg",
+    ]
 )
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qc_plugin.batch.work import AssetOutcome, start_worker, work
-from qc_plugin.config import RunConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from qc_plugin.config import RunConfig
 
 Item = tuple[Path, str | None]  # path and its SHA-256 if known
 
@@ -49,7 +53,9 @@ def _run_until_broken(
                 flying[pool.submit(work, path, sha)] = path
             done, _ = wait(flying, return_when=FIRST_COMPLETED)
             for future in done:
-                outcome = future.result()  # raises before the asset leaves `flying`, so that it becomes a suspect
+                outcome = (
+                    future.result()
+                )  # raises before the asset leaves `flying`, so that it becomes a suspect
                 yield flying.pop(future), outcome
     except BrokenProcessPool:
         # Nothing tells which asset killed the worker: all in flight are suspects and run alone later.
@@ -60,7 +66,7 @@ def _run_until_broken(
 
 def _stop(pool: ProcessPoolExecutor) -> None:
     """End the workers at once; a finished asset's report is already in place, an unfinished one leaves nothing."""
-    processes = list((pool._processes or {}).values())  # noqa: SLF001 - no public way to end a stuck worker before 3.14
+    processes = list((pool._processes or {}).values())
     pool.shutdown(wait=False, cancel_futures=True)
     for process in processes:
         process.terminate()

@@ -7,14 +7,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qc_plugin.batch.identity import HashIndex
 from qc_plugin.batch.plan import find_files
 from qc_plugin.batch.pool import run_isolated
 from qc_plugin.batch.work import AssetOutcome, Workshop, done_already, quarantine
-from qc_plugin.config import RunConfig
 from qc_plugin.errors import UsageError
 from qc_plugin.hooks import plugin_manager
+
+if TYPE_CHECKING:
+    from qc_plugin.config import RunConfig
 
 Progress = Callable[["AssetOutcome", int, int], None]
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qc_plugin.batch.identity import canonical_hash, hash_file, judge_key, measure_key
-from qc_plugin.config import RunConfig
 from qc_plugin.errors import AssetError, QcError, Quarantined, TemporaryError
 from qc_plugin.hooks import plugin_manager
 from qc_plugin.inference.spec import load_spec
@@ -19,6 +16,10 @@ from qc_plugin.scoring.ruleset import RuleSet, load_rules
 from qc_plugin.types import Asset, AssetKind, AssetReport, Coverage, EngineUse, Provenance, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from qc_plugin.config import RunConfig
     from qc_plugin.pipeline import Engines
 
 log = logging.getLogger(__name__)
@@ -147,7 +148,9 @@ def provenance(
     )
 
 
-def done_already(paths: Iterable[Path], known: Mapping[Path, str], config: RunConfig) -> dict[Path, AssetOutcome]:
+def done_already(
+    paths: Iterable[Path], known: Mapping[Path, str], config: RunConfig
+) -> dict[Path, AssetOutcome]:
     """Outcomes of assets whose report is already there under the same keys; nothing is decoded or hashed."""
     rules = load_rules(config.rules)
     found: dict[Path, AssetOutcome] = {}
@@ -206,7 +209,9 @@ def _outcome(report: AssetReport, path: Path | None, sheet: Path | None, started
 def quarantine(path: Path, config: RunConfig) -> AssetOutcome:
     """Row of an asset that took its worker down twice."""
     started = time.monotonic()
-    error = Quarantined(f"{path}: crashed the decoder twice; it will not be tried again until its content changes")
+    error = Quarantined(
+        f"{path}: crashed the decoder twice; it will not be tried again until its content changes"
+    )
     asset = Asset(id=hash_file(path), path=str(path), kind="video")
     report = error_report(asset, error, config, load_rules(config.rules))
     return _outcome(report, write_report(report, config.reports), None, started)
@@ -217,7 +222,7 @@ _workshop: Workshop | None = None
 
 def start_worker(config: RunConfig) -> None:
     """Prepare a worker process: settings and rules now, engines at the first asset."""
-    global _workshop  # noqa: PLW0603 - a pool initializer can only leave its work in a global
+    global _workshop
     _workshop = Workshop(config)
 
 

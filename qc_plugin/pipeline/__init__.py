@@ -1,0 +1,83 @@
+"""THE composer: one asset through the stages. Read this file first, then `measure.py` beside it.
+
+decode -> technical measures, motion blur, regions, sharpness (per sampled frame) -> shots and tracks (once the clip is
+known) -> rules -> ranking -> report. No stage knows another; only this package joins them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from qc_plugin.decode import sniff_kind
+from qc_plugin.pipeline.measure import Engines, Measured, measure_artwork, measure_video, timed
+from qc_plugin.scoring.evaluate import judge_asset, judge_frame
+from qc_plugin.scoring.measures import apply_limits
+from qc_plugin.scoring.rank import rank_frames
+from qc_plugin.stages.technical import similarity
+from qc_plugin.types import Asset, AssetReport, Coverage, FrameRow, Provenance
+
+if TYPE_CHECKING:
+    from qc_plugin.config import RunConfig
+    from qc_plugin.scoring.ruleset import RuleSet
+    from qc_plugin.stages.spool import PictureSpool
+
+__all__ = ["Checked", "Engines", "check_asset"]
+
+
+@dataclass(slots=True)
+class Checked:
+    """The report of an asset, and the pictures of its frames until `close`."""
+
+    report: AssetReport
+    pictures: PictureSpool
+
+    def close(self) -> None:
+        """Give the pictures' space back."""
+        self.pictures.close()
+
+
+def check_asset(
+    asset: Asset, engines: Engines, rules: RuleSet, config: RunConfig, provenance: Provenance
+) -> Checked:
+    """Check one asset: measure, judge, rank. Raises AssetError when it cannot be decoded at all."""
+    asset = replace(asset, kind=sniff_kind(asset.path))
+    measure = measure_artwork if asset.kind == "artwork" else measure_video
+    measured = measure(asset, engines, config)
+    with timed(measured.seconds, "judge"):
+        report = _judge(asset, measured, rules, provenance)
+    return Checked(report, measured.pictures)
+
+
+def _judge(asset: Asset, measured: Measured, rules: RuleSet, provenance: Provenance) -> AssetReport:
+    """Decisions, ranks and the verdict from the measures alone; nothing here needs a pixel."""
+    media, stats = measured.media, measured.stats
+    assert media is not None
+    scores = [apply_limits(score, rules.measure_limits) for score in measured.scores]
+    judgements = [judge_frame(score, rules) for score in scores]
+    ranking = rank_frames(
+        scores, judgements, rules, size_px=(media.width_px, media.height_px), similarity=similarity
+    )
+    incomplete = stats.ended_early
+    verdict, findings = judge_asset(scores, judgements, ranking.ranks, rules, incomplete=incomplete)
+    rows = zip(scores, judgements, ranking.ranks, strict=True)
+    return AssetReport(
+        asset=asset,
+        verdict=verdict,
+        media=media,
+        frames=tuple(FrameRow(score=s, judgement=j, rank=r) for s, j, r in rows),
+        findings=findings,
+        funnel=ranking.funnel,
+        coverage=Coverage(
+            duration_s=media.duration_s,
+            decoded_s=stats.decoded_s,
+            frames_decoded=stats.n_decoded,
+            frames_scored=len(scores),
+            frames_lost=stats.n_errors,
+        ),
+        provenance=replace(provenance, decoder=media.decoder),
+        rules_text=rules.text,
+        incomplete=incomplete,
+        degraded=bool(stats.n_errors or stats.n_corrupt),
+        stage_seconds=measured.seconds,
+    )
