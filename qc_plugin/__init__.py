@@ -1,4 +1,4 @@
-"""Batch quality control for media assets: motion blur per pixel, rules over faces, hands and people, ranked frames.
+"""Batch quality control for media assets: motion blur per pixel, rules over regions, ranked frames.
 
     import qc_plugin
     outcome = qc_plugin.check_asset("clip.mp4")            # report, verdict, findings
@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from qc_plugin.types import AssetReport, BlurMap, Region
 
 __version__ = "0.1.0"
-__all__ = ["AssetReport", "BlurMap", "BlurSegmenter", "Region", "RegionDetector", "__version__", "check_asset", "scan"]
+__all__ = [
+    "AssetReport",
+    "BlurMap",
+    "BlurSegmenter",
+    "Region",
+    "RegionDetector",
+    "__version__",
+    "check_asset",
+    "scan",
+]
 
 _HOME = {
     "check_asset": "qc_plugin.batch.api",

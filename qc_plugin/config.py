@@ -1,17 +1,22 @@
-"""Settings of a run, read once and strictly: flags > QC_* variables > --config > nearest file > user file > defaults."""
+"""Settings of a run, read once and strictly.
+
+Flags win over QC_* variables, over --config or the nearest file, over the user's file, over defaults.
+"""
 
 from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from qc_plugin.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class RunConfig(BaseModel):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pluggy
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from qc_plugin.types import AssetReport
 
 hookspec = pluggy.HookspecMarker("qc_plugin")

@@ -22,8 +22,9 @@ StrPath = str | os.PathLike[str]
 def check_asset(path: StrPath, **settings: Any) -> AssetReport:
     """Check one video or picture and return its report; the Parquet file is written as well.
 
-    `settings` are those of `RunConfig` (rules, sample, reports, backend, ...). A file that cannot be checked gives
-    a report with verdict "error" and a sentence; a missing file raises UsageError, a bad rule file RuleError.
+    `settings` are those of `RunConfig` (rules, sample, reports, backend, ...). A file that cannot be checked
+    gives a report with verdict "error" and a sentence; a missing file raises UsageError, a bad rule file
+    RuleError.
     """
     from qc_plugin.report.read import read_report
 

@@ -35,7 +35,7 @@ def explain_frame(
     asset: Path | None = None,
     out: Path | None = None,
 ) -> Explanation:
-    """Explain a scored frame of a report. Raises UsageError for a frame that was not scored or an asset that moved."""
+    """Explain a scored frame. Raises UsageError for a frame that was not scored or an asset that moved."""
     report = read_report(report_path)
     row = _row(report, frame_index)
     source = _source(report, asset)
@@ -53,9 +53,8 @@ def _row(report: AssetReport, frame_index: int) -> FrameRow:
     if not rows:
         raise UsageError(f"this report holds no frames: {report.error or 'nothing was scored'}")
     near = sorted(rows, key=lambda i: abs(i - frame_index))[:3]
-    raise UsageError(
-        f"frame {frame_index} was not scored; the nearest that were: {', '.join(map(str, sorted(near)))}"
-    )
+    names = ", ".join(map(str, sorted(near)))
+    raise UsageError(f"frame {frame_index} was not scored; the nearest that were: {names}")
 
 
 def _source(report: AssetReport, given: Path | None) -> Path:
@@ -73,7 +72,7 @@ def _decode(path: Path, report: AssetReport, frame_index: int, config: RunConfig
     limits = PROFILES[config.limits]
     if report.asset.kind == "artwork":
         return load_artwork(path, limits=limits)[1]
-    # Decode order is what `frame_index` counts, and seeking lands wrong in some containers: read from the start.
+    # `frame_index` counts decoded frames, and seeking lands wrong in some containers: read from the start.
     keyframes = report.provenance.sample == "keyframes"
     with open_video(path, reader=config.reader, limits=limits) as reader:
         for decoded in reader.decoded(keyframes):
@@ -107,8 +106,6 @@ def _better(report: AssetReport, row: FrameRow) -> list[str]:
         return ["no scored frame of this asset is better"]
     best = min(candidates, key=lambda r: abs(r.score.pts_s - row.score.pts_s))
     gap = best.score.pts_s - row.score.pts_s
+    when = f"{abs(gap):.2f} s {'later' if gap > 0 else 'earlier'} ({best.score.pts_s:.2f} s)"
     place = f", rank {best.rank.rank}" if best.rank.rank else ""
-    return [
-        f"nearest better frame: {best.score.frame_index}, {abs(gap):.2f} s {'later' if gap > 0 else 'earlier'} "
-        f"({best.score.pts_s:.2f} s): {best.judgement.decision}{place}"
-    ]
+    return [f"nearest better frame: {best.score.frame_index}, {when}: {best.judgement.decision}{place}"]

@@ -59,7 +59,7 @@ class FoundFiles:
 def find_files(paths: Sequence[Path]) -> FoundFiles:
     """Expand folders (recursively, hidden entries left out). A path named by hand is always checked.
 
-    Raises UsageError when nothing was named. A path that does not exist stays in the list: its row will say so.
+    Raises UsageError when nothing was named. A path that does not exist stays: its row will say so.
     """
     if not paths:
         raise UsageError("no paths given; name files or folders, e.g. `qc-plugin scan footage/`")

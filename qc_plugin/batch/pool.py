@@ -65,8 +65,9 @@ def _run_until_broken(
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:
-    """End the workers at once; a finished asset's report is already in place, an unfinished one leaves nothing."""
-    processes = list((pool._processes or {}).values())
+    """End the workers at once: a finished report is in place, an unfinished one leaves nothing."""
+    # There is no public way to end a stuck worker before Python 3.14.
+    processes = list((pool._processes or {}).values())  # noqa: SLF001
     pool.shutdown(wait=False, cancel_futures=True)
     for process in processes:
         process.terminate()

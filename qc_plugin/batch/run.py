@@ -24,7 +24,7 @@ Progress = Callable[["AssetOutcome", int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """What a scan did. `outcomes` in the order of the plan; `ignored` are files that are not media by name."""
+    """What a scan did. `outcomes` in the order of the plan; `ignored`: files that are not media by name."""
 
     outcomes: tuple[AssetOutcome, ...]
     ignored: tuple[Path, ...]
@@ -40,7 +40,7 @@ class ScanResult:
 
 
 def check(path: Path, config: RunConfig) -> AssetOutcome:
-    """Check one asset in this process and write its report. Raises UsageError for a missing file or a folder."""
+    """Check one asset in this process and write its report. UsageError for a missing file or a folder."""
     if not path.exists():
         raise UsageError(f"{path}: no such file; check the path")
     if path.is_dir():
@@ -49,7 +49,7 @@ def check(path: Path, config: RunConfig) -> AssetOutcome:
 
 
 def scan(paths: Sequence[Path], config: RunConfig, progress: Progress | None = None) -> ScanResult:
-    """Check every asset under `paths`; finished ones are not decoded again. One bad asset never stops the rest."""
+    """Check every asset under `paths`; finished ones are not decoded again. No asset stops the rest."""
     started = time.monotonic()
     found = find_files(paths)
     index = HashIndex(config.reports)

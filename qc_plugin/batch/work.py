@@ -65,7 +65,7 @@ class Workshop:
         return self._engines
 
     def process(self, path: Path, sha256: str | None) -> AssetOutcome:
-        """Check one asset and make its report visible. Only a broken setup raises; a bad asset is an outcome."""
+        """Check one asset, make its report visible. Only a broken setup raises; a bad asset is an outcome."""
         started = time.monotonic()
         asset = Asset(id=sha256 or canonical_hash({"path": str(path)}), path=str(path), kind="video")
         try:
@@ -222,7 +222,7 @@ _workshop: Workshop | None = None
 
 def start_worker(config: RunConfig) -> None:
     """Prepare a worker process: settings and rules now, engines at the first asset."""
-    global _workshop
+    global _workshop  # noqa: PLW0603 - a pool initializer can only leave its work in a global
     _workshop = Workshop(config)
 
 

@@ -43,8 +43,16 @@ def check(
     Check one asset. The exit code is the verdict: 0 accept, 10 review, 11 reject.
     """
     run = o.settings(
-        config, no_sheet=no_sheet, rules=rules, sample=sample, reports=reports, reader=reader,
-        backend=backend, precision=precision, threads=threads, limits=limits,
+        config,
+        no_sheet=no_sheet,
+        rules=rules,
+        sample=sample,
+        reports=reports,
+        reader=reader,
+        backend=backend,
+        precision=precision,
+        threads=threads,
+        limits=limits,
     )
     outcome = check_one(file, run)
     print_outcome(outcome, as_json=as_json)
@@ -57,7 +65,9 @@ def scan(
     rules: o.Rules = None,
     sample: o.Sample = None,
     jobs: Annotated[int | None, typer.Option("--jobs", help="Assets at once; default: cores / 2.")] = None,
-    fail_on: Annotated[str, typer.Option("--fail-on", help="never, review or reject: exit 10 / 11 then.")] = "never",
+    fail_on: Annotated[
+        str, typer.Option("--fail-on", help="never, review or reject: exit 10 / 11 then.")
+    ] = "never",
     reader: o.Reader = None,
     backend: o.Backend = None,
     precision: o.Precision = None,
@@ -74,8 +84,17 @@ def scan(
     if fail_on not in ("never", "review", "reject"):
         raise UsageError(f"--fail-on {fail_on}: choose never, review or reject")
     run = o.settings(
-        config, no_sheet=no_sheet, rules=rules, sample=sample, reports=reports, jobs=jobs, reader=reader,
-        backend=backend, precision=precision, threads=threads, limits=limits,
+        config,
+        no_sheet=no_sheet,
+        rules=rules,
+        sample=sample,
+        reports=reports,
+        jobs=jobs,
+        reader=reader,
+        backend=backend,
+        precision=precision,
+        threads=threads,
+        limits=limits,
     )
     with scan_progress(as_json=as_json) as tell:
         result = scan_many(paths, run, tell)
@@ -121,7 +140,9 @@ def explain(
     report: Annotated[Path, typer.Argument(help="A report (Parquet).", show_default=False)],
     frame: Annotated[int, typer.Option("--frame", help="Frame index, as in the report.")],
     out_file: Annotated[Path | None, typer.Option("--out", help="Heat map PNG.")] = None,
-    asset: Annotated[Path | None, typer.Option("--asset", help="Where the asset is now, if it moved.")] = None,
+    asset: Annotated[
+        Path | None, typer.Option("--asset", help="Where the asset is now, if it moved.")
+    ] = None,
     config: o.ConfigFile = None,
 ) -> int:
     """Example: qc-plugin explain qc-reports/.../report.parquet --frame 120

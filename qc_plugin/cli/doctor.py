@@ -46,7 +46,7 @@ def doctor(reports: o.Reports = None, config: o.ConfigFile = None) -> int:
     return 2 if bad else 0
 
 
-def _report(label: str, look: Callable[[], str], needed: bool) -> bool:  # noqa: FBT001 - a row of the table above
+def _report(label: str, look: Callable[[], str], needed: bool) -> bool:
     try:
         out.print(f"[green]✓[/] {label}: {look()}", soft_wrap=True)
     except (QcError, ImportError, OSError) as error:

@@ -22,7 +22,9 @@ def list_() -> int:
     for name in list_engines():
         spec = load_spec(name)
         size = f"{spec.model.bytes / 1e6:.1f} MB"
-        table.add_row(spec.name, spec.version, size, f"{spec.size.long_side} px", spec.licence, spec.model.sha256[:12])
+        table.add_row(
+            spec.name, spec.version, size, f"{spec.size.long_side} px", spec.licence, spec.model.sha256[:12]
+        )
     out.print(table)
     return 0
 

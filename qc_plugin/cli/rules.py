@@ -51,7 +51,9 @@ def lint(files: Annotated[list[Path], typer.Argument(help="Rule files.", show_de
     for file in files:
         for problem in lint_file(file):
             n += 1
-            out.print(f"{file}:{problem.line}:{problem.column}: {problem.message}", markup=False, soft_wrap=True)
+            out.print(
+                f"{file}:{problem.line}:{problem.column}: {problem.message}", markup=False, soft_wrap=True
+            )
             if problem.fix:
                 out.print(f"    fix: {problem.fix}", markup=False, soft_wrap=True)
     err.print(f"{len(files)} files, {n} problems")
@@ -59,7 +61,9 @@ def lint(files: Annotated[list[Path], typer.Argument(help="Rule files.", show_de
 
 
 @app.command()
-def test(names: Annotated[list[str], typer.Argument(help="Shipped names or files.", show_default=False)]) -> int:
+def test(
+    names: Annotated[list[str], typer.Argument(help="Shipped names or files.", show_default=False)],
+) -> int:
     """Example: qc-plugin rules test thumbnail-candidates
 
     Run the tests written inside rule sets. Exit code 2 when one fails.

@@ -18,7 +18,12 @@ from qc_plugin.batch import AssetOutcome, ScanResult
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
-MARKS = {"accept": "[green]✓ accept[/]", "review": "[yellow]? review[/]", "reject": "[red]✗ reject[/]", "error": "[magenta]! error[/]"}
+MARKS = {
+    "accept": "[green]✓ accept[/]",
+    "review": "[yellow]? review[/]",
+    "reject": "[red]✗ reject[/]",
+    "error": "[magenta]! error[/]",
+}
 _QUIET_S = 30.0  # without a terminal: one line this often, so that logs show life and stay short
 
 
@@ -44,7 +49,7 @@ def print_outcome(outcome: AssetOutcome, *, as_json: bool) -> None:
 
 @contextmanager
 def scan_progress(*, as_json: bool) -> Iterator[Any]:
-    """A callback `(outcome, n_done, n_all)`: a bar on a terminal, else a line every 30 s; JSON lines if asked."""
+    """A callback (outcome, n_done, n_all): a bar on a terminal, else a line each 30 s; JSON if asked."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
         task = bar.add_task("scan", total=None)
@@ -57,7 +62,9 @@ def scan_progress(*, as_json: bool) -> Iterator[Any]:
                 print_outcome(outcome, as_json=True)
             elif not err.is_terminal and time.monotonic() - last > _QUIET_S:
                 last = time.monotonic()
-                err.print(f"{n_done} of {n_all} assets, last: {outcome.path} ({outcome.verdict})", soft_wrap=True)
+                err.print(
+                    f"{n_done} of {n_all} assets, last: {outcome.path} ({outcome.verdict})", soft_wrap=True
+                )
 
         yield tell
 
@@ -75,6 +82,6 @@ def print_scan(result: ScanResult) -> None:
     totals = ", ".join(f"{n} {verdict}" for verdict, n in sorted(result.verdicts.items()))
     out.print(f"{len(result.outcomes)} assets in {result.seconds:.1f} s: {totals or 'nothing to check'}")
     if result.n_reused:
-        out.print(f"{result.n_reused} were done already under the same rules and engines; nothing was decoded for them")
+        out.print(f"{result.n_reused} were done already under the same rules and engines")
     if result.ignored:
         out.print(f"{len(result.ignored)} files that are not media by name were left out")

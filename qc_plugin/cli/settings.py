@@ -9,7 +9,9 @@ from qc_plugin.cli import options as o
 from qc_plugin.cli.screen import out
 from qc_plugin.config import load_config
 
-app = typer.Typer(no_args_is_help=True, help="Settings and where they come from. Example: qc-plugin config show")
+app = typer.Typer(
+    no_args_is_help=True, help="Settings and where they come from. Example: qc-plugin config show"
+)
 
 
 @app.callback()

@@ -1,7 +1,7 @@
 """THE composer: one asset through the stages. Read this file first, then `measure.py` beside it.
 
-decode -> technical measures, motion blur, regions, sharpness (per sampled frame) -> shots and tracks (once the clip is
-known) -> rules -> ranking -> report. No stage knows another; only this package joins them.
+decode -> technical measures, motion blur, regions, sharpness (per sampled frame) -> shots and tracks (once
+the clip is known) -> rules -> ranking -> report. No stage knows another; only this package joins them.
 """
 
 from __future__ import annotations

@@ -68,6 +68,7 @@ class Measured:
 
 
 def measure_video(asset: Asset, engines: Engines, config: RunConfig) -> Measured:
+    """Sampled frames of a video, scored; the caller closes the pictures. Raises AssetError."""
     limits = PROFILES[config.limits]
     plan = parse_sample(config.sample, max_frames=limits.max_frames_scored)
     shots = ShotDetector()
@@ -91,6 +92,7 @@ def measure_video(asset: Asset, engines: Engines, config: RunConfig) -> Measured
 
 
 def measure_artwork(asset: Asset, engines: Engines, config: RunConfig) -> Measured:
+    """A still picture, scored as one frame; the caller closes the pictures. Raises AssetError."""
     measured = Measured(PictureSpool())
     with timed(measured.seconds, "decode"):
         media, frame, preview = load_artwork(asset.path, limits=PROFILES[config.limits])
@@ -194,6 +196,7 @@ def _place(scores: list[FrameScore], shots: Shots) -> list[FrameScore]:
 
 @contextmanager
 def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    """Add the wall time of the block to `seconds[stage]`."""
     started = time.perf_counter()
     try:
         yield

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 T = TypeVar("T")
 
@@ -20,8 +22,8 @@ class _End:
 class Ahead(Generic[T]):
     """Iterate over `source` on a worker thread with at most `depth` items waiting.
 
-    The producer's exception is raised at the consumer. Leaving the `with` block early stops the producer at its
-    next item and joins it: an abandoned thread would go on reading a container that is being closed.
+    The producer's exception is raised at the consumer. Leaving the `with` block early stops the producer at
+    its next item and joins it: an abandoned thread would go on reading a container that is being closed.
     """
 
     def __init__(self, source: Iterator[T], depth: int) -> None:
@@ -36,7 +38,7 @@ class Ahead(Generic[T]):
             for item in self._source:
                 if not self._put(item):
                     return
-        except BaseException as caught:  # noqa: BLE001 - carried to the consumer, where it is raised
+        except BaseException as caught:  # noqa: BLE001 - carried to the consumer, raised there
             error = caught
         self._put(_End(error))
 

@@ -1,15 +1,20 @@
-"""Pictures for people: JPEG copies of scored frames, crops, and outlines of blur. No measure depends on them."""
+"""Pictures for people: JPEG copies of scored frames, crops and heat maps. No measure depends on them."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from qc_plugin.errors import UsageError
-from qc_plugin.types import BlurMap, Box
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from qc_plugin.types import BlurMap, Box
 
 # Quality of what is kept: 95 without chroma subsampling is visually lossless and a tenth of a PNG's time.
 _STILL_QUALITY = 95
@@ -42,7 +47,9 @@ def write_png(path: Path, rgb: NDArray[np.uint8]) -> None:
     try:
         path.write_bytes(data.tobytes())
     except OSError as error:
-        raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another file with --out") from error
+        raise UsageError(
+            f"{path}: cannot be written ({error.strerror}); choose another file with --out"
+        ) from error
 
 
 def shrink(rgb: NDArray[np.uint8], long_side_px: int) -> NDArray[np.uint8]:
@@ -61,12 +68,15 @@ def sheet_jpeg(rgb: NDArray[np.uint8], long_side_px: int = 960) -> bytes:
 
 
 def cut(rgb: NDArray[np.uint8], box: Box, *, margin: float = 0.0) -> NDArray[np.uint8]:
-    """The pixels of `box`, grown by `margin` of its size on each side, clipped to the picture; at least 1 px."""
+    """The pixels of `box`, grown by `margin` of its size on each side, clipped; at least 1 px."""
     height, width = rgb.shape[:2]
     x0, y0, x1, y1 = box
     dx, dy = (x1 - x0) * margin, (y1 - y0) * margin
     left, top = int(np.clip(x0 - dx, 0, width - 1)), int(np.clip(y0 - dy, 0, height - 1))
-    right, bottom = int(np.clip(np.ceil(x1 + dx), left + 1, width)), int(np.clip(np.ceil(y1 + dy), top + 1, height))
+    right, bottom = (
+        int(np.clip(np.ceil(x1 + dx), left + 1, width)),
+        int(np.clip(np.ceil(y1 + dy), top + 1, height)),
+    )
     return rgb[top:bottom, left:right]
 
 
@@ -80,7 +90,10 @@ def heat_map(rgb: NDArray[np.uint8], blur: BlurMap) -> NDArray[np.uint8]:
     height, width = rgb.shape[:2]
     up = [
         cv2.resize(m, (width, height), interpolation=cv2.INTER_LINEAR)
-        for m in (blur.probability * np.minimum(1, blur.evidence / max(blur.evidence_floor, 1e-3)), blur.intensity)
+        for m in (
+            blur.probability * np.minimum(1, blur.evidence / max(blur.evidence_floor, 1e-3)),
+            blur.intensity,
+        )
     ]
     colour = cv2.applyColorMap((np.clip(up[1], 0, 1) * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
     grey = np.repeat(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2).astype(np.float32)

@@ -1,14 +1,16 @@
-"""Keeps JPEG copies of scored frames on disk until ranking says which are wanted, so that nothing is decoded twice."""
+"""JPEG copies of scored frames, kept until ranking says which are wanted: nothing is decoded twice."""
 
 from __future__ import annotations
 
 import tempfile
-from types import TracebackType
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Self
 
 from qc_plugin.stages.pictures import decode_jpeg, encode_jpeg
+
+if TYPE_CHECKING:
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 # Below this the spool stays in memory: most clips never touch the disk.
 _IN_MEMORY_BYTES = 128 << 20
@@ -41,8 +43,8 @@ class PictureSpool:
         """Give the space back."""
         self._file.close()
 
-    def __enter__(self) -> PictureSpool:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

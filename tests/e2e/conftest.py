@@ -49,6 +49,8 @@ def qc(tmp_path):
 
     def run(*args, **kwargs):
         command = [sys.executable, "-m", "qc_plugin", *map(str, args)]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300, **kwargs)
+        return subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300, **kwargs
+        )
 
     return run

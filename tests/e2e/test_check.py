@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from qc_plugin.report.read import read_frames, read_meta
 
 CODES = {"accept": 0, "review": 10, "reject": 11}
@@ -75,9 +76,13 @@ def test_an_altered_engine_stops_the_run(qc, clip, monkeypatch, tmp_path):
     from qc_plugin.resources import shipped
 
     package = tmp_path / "site/qc_plugin"
-    shutil.copytree(shipped("qc_plugin"), package, ignore=shutil.ignore_patterns("samples", "__pycache__", "_bundled"))
+    shutil.copytree(
+        shipped("qc_plugin"), package, ignore=shutil.ignore_patterns("samples", "__pycache__", "_bundled")
+    )
     for name in ("rules", "engines"):
-        shutil.copytree(shipped(name), package / "_bundled" / name, ignore=shutil.ignore_patterns("recipes", ".cache"))
+        shutil.copytree(
+            shipped(name), package / "_bundled" / name, ignore=shutil.ignore_patterns("recipes", ".cache")
+        )
     shutil.copy(shipped("plugin.yaml"), package / "_bundled/plugin.yaml")
     model = package / "_bundled/engines/motion_blur/model.onnx"
     data = bytearray(model.read_bytes())

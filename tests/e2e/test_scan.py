@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+
 from qc_plugin.report.read import read_meta
 
 
@@ -41,7 +42,10 @@ def test_new_rules_give_new_reports_beside_the_old(qc, catalogue, tmp_path):
 
 def test_a_missing_path_does_not_stop_the_rest(qc, catalogue):
     done = qc("scan", catalogue / "deep", catalogue / "gone.mov", "--reports", "out", "--json")
-    verdicts = {json.loads(line)["path"].rsplit("/", 1)[1]: json.loads(line)["verdict"] for line in done.stdout.splitlines()}
+    verdicts = {
+        json.loads(line)["path"].rsplit("/", 1)[1]: json.loads(line)["verdict"]
+        for line in done.stdout.splitlines()
+    }
     assert verdicts["gone.mov"] == "error"
     assert verdicts["poster.png"] != "error"
     assert done.returncode == 20

@@ -5,7 +5,20 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = ("torch", "tensorrt", "tensorrt_rtx", "pycuda", "ray", "pandas", "pyarrow", "s3fs", "openvino", "onnxruntime", "av", "cv2")
+HEAVY = (
+    "torch",
+    "tensorrt",
+    "tensorrt_rtx",
+    "pycuda",
+    "ray",
+    "pandas",
+    "pyarrow",
+    "s3fs",
+    "openvino",
+    "onnxruntime",
+    "av",
+    "cv2",
+)
 
 
 def test_import_contracts():
@@ -21,7 +34,9 @@ def test_importing_the_package_loads_nothing_heavy():
         "import qc_plugin\n"
         "print(qc_plugin.__version__)\n"
     )
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stderr
 
 
@@ -34,5 +49,7 @@ def test_optional_runtimes_are_not_needed_by_any_module():
         "for m in pkgutil.walk_packages(qc_plugin.__path__, 'qc_plugin.'):\n"
         "    if m.name != 'qc_plugin.__main__': importlib.import_module(m.name)\n"
     )
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stderr

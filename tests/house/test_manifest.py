@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-import qc_plugin
 import yaml
+
+import qc_plugin
 from qc_plugin.config import RunConfig
 from qc_plugin.plugin import create
 

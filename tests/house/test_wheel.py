@@ -36,7 +36,9 @@ def test_ships_manifest_rules_engines_and_samples(names):
 def test_nothing_outside_the_package_and_no_recipes(names):
     strangers = [n for n in names if not n.startswith(("qc_plugin/", "qc_plugin-"))]
     assert strangers == []
-    assert [n for n in names if "recipes" in n or ".cache" in n or n.endswith((".pt", ".engine", ".plan"))] == []
+    assert [
+        n for n in names if "recipes" in n or ".cache" in n or n.endswith((".pt", ".engine", ".plan"))
+    ] == []
 
 
 def test_bundled_folders_hold_no_python(names):

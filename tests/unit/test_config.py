@@ -1,6 +1,7 @@
 """Settings: strict, with a known order of sources."""
 
 import pytest
+
 from qc_plugin.config import RunConfig, load_config
 from qc_plugin.errors import ConfigError
 
@@ -15,7 +16,9 @@ def _alone(tmp_path, monkeypatch):
 
 def test_later_sources_win_and_say_so(tmp_path, monkeypatch):
     (tmp_path / "home/qc-plugin").mkdir(parents=True)
-    (tmp_path / "home/qc-plugin/config.toml").write_text('rules = "user"\nsample = "1fps"\nthreads = 3\njobs = 2')
+    (tmp_path / "home/qc-plugin/config.toml").write_text(
+        'rules = "user"\nsample = "1fps"\nthreads = 3\njobs = 2'
+    )
     (tmp_path / "qc-plugin.toml").write_text('rules = "project"\nsample = "4fps"\nthreads = 4')
     monkeypatch.setenv("QC_SAMPLE", "auto")
     monkeypatch.setenv("QC_RULES", "environment")
@@ -36,7 +39,9 @@ def test_pyproject_table_is_found_upwards(tmp_path):
 
 def test_unknown_key_names_the_nearest(tmp_path):
     (tmp_path / "qc-plugin.toml").write_text("smaple = '2fps'")
-    with pytest.raises(ConfigError, match=r"qc-plugin.toml: unknown setting `smaple`; did you mean `sample`\?"):
+    with pytest.raises(
+        ConfigError, match=r"qc-plugin.toml: unknown setting `smaple`; did you mean `sample`\?"
+    ):
         load_config()
 
 

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+
 from qc_plugin.batch.identity import HashIndex, canonical_hash, hash_file, judge_key, measure_key
 from qc_plugin.batch.plan import find_files
 from qc_plugin.errors import UnsupportedAsset, UsageError

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+
 from qc_plugin.stages.ahead import Ahead
 
 

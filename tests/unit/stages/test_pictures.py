@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from qc_plugin.stages.pictures import blur_mask, cut, decode_jpeg, encode_jpeg, heat_map, shrink
 from qc_plugin.stages.spool import PictureSpool
 from qc_plugin.types import BlurMap
@@ -9,7 +10,9 @@ from qc_plugin.types import BlurMap
 
 def gradient(height=90, width=160):
     y, x = np.mgrid[:height, :width]
-    return np.dstack([x * 255 // width, y * 255 // height, (x + y) * 255 // (width + height)]).astype(np.uint8)
+    return np.dstack([x * 255 // width, y * 255 // height, (x + y) * 255 // (width + height)]).astype(
+        np.uint8
+    )
 
 
 def test_spool_gives_back_what_it_was_given():
@@ -29,7 +32,9 @@ def test_jpeg_round_trip_keeps_channel_order():
     assert decode_jpeg(encode_jpeg(red))[8, 8].argmax() == 0
 
 
-@pytest.mark.parametrize("box", [(-5, -5, 10, 10), (150, 80, 400, 400), (20, 20, 20, 20), (1000, 1000, 1001, 1001)])
+@pytest.mark.parametrize(
+    "box", [(-5, -5, 10, 10), (150, 80, 400, 400), (20, 20, 20, 20), (1000, 1000, 1001, 1001)]
+)
 def test_cut_is_never_empty_and_stays_inside(box):
     piece = cut(gradient(), box, margin=0.2)
     assert piece.shape[0] >= 1

@@ -1,0 +1,66 @@
+"""What people look at: stills of the ranked frames and the sheet, beside the reports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qc_plugin.report.sheet import write_sheet
+from qc_plugin.report.sheet_images import SheetImages, wanted_images
+from qc_plugin.report.write import report_path
+from qc_plugin.stages.pictures import cut, encode_jpeg, sheet_jpeg
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from qc_plugin.config import RunConfig
+    from qc_plugin.pipeline import Checked
+    from qc_plugin.types import AssetReport, RegionKind
+
+
+def publish(checked: Checked, config: RunConfig) -> Path | None:
+    """Write stills and sheet of one asset; the sheet's path, or None when none was asked for."""
+    name = report_path(config.reports, checked.report).stem
+    if config.stills:
+        write_stills(checked, config.reports / "stills" / name)
+    if not config.sheet:
+        return None
+    target = config.reports / "sheets" / f"{name}.html"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return write_sheet(checked.report, sheet_images(checked), target)
+
+
+def write_stills(checked: Checked, folder: Path) -> list[Path]:
+    """The ranked frames as JPEG, named by rank and time. Nothing is written when nothing was ranked."""
+    ranked = sorted(
+        (r for r in checked.report.frames if r.rank.rank is not None), key=lambda r: r.rank.rank or 0
+    )
+    if not ranked:
+        return []
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for row in ranked:
+        path = folder / f"{row.rank.rank:02d}-frame-{row.score.frame_index:06d}-{row.score.pts_s:.3f}s.jpg"
+        path.write_bytes(checked.pictures.jpeg(row.score.frame_index))
+        paths.append(path)
+    return paths
+
+
+def sheet_images(checked: Checked) -> SheetImages:
+    """The pictures the sheet asks for, each frame decoded from the spool once."""
+    wanted = wanted_images(checked.report)
+    frames: dict[int, bytes] = {}
+    crops: dict[tuple[int, RegionKind, int], bytes] = {}
+    for index in sorted({*wanted.frames, *(key[0] for key in wanted.region_crops)}):
+        rgb = checked.pictures.rgb(index)
+        if index in wanted.frames:
+            frames[index] = sheet_jpeg(rgb)
+        for key in (k for k in wanted.region_crops if k[0] == index):
+            box = _box(checked.report, key)
+            crops[key] = encode_jpeg(cut(rgb, box, margin=0.15), quality=88)
+    return SheetImages(frames=frames, region_crops=crops)
+
+
+def _box(report: AssetReport, key: tuple[int, RegionKind, int]) -> tuple[float, float, float, float]:
+    index, kind, n = key
+    row = next(row for row in report.frames if row.score.frame_index == index)
+    return next(r.region.box_xyxy for r in row.score.regions if (r.region.kind, r.n) == (kind, n))
