@@ -38,7 +38,7 @@ def to_int8(content: bytes, amax: Mapping[str, float]) -> bytes:
     """
     model = plain(content)
     half = half_nodes(model.graph)
-    chosen = _int8_nodes(model.graph, half)
+    chosen = _int8_layers(model.graph, half)
     halve(model.graph, half)
     opset = next(entry for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
     opset.version = max(opset.version, _OPSET)
@@ -49,33 +49,35 @@ def to_int8(content: bytes, amax: Mapping[str, float]) -> bytes:
 def int8_inputs(content: bytes) -> list[str]:
     """Names of the tensors whose range `to_int8` has to know, in graph order."""
     graph = plain(content).graph
-    return list(dict.fromkeys(node.input[0] for node in _int8_nodes(graph, half_nodes(graph))))
+    return list(dict.fromkeys(_int8_layers(graph, half_nodes(graph)).values()))
 
 
-def _int8_nodes(graph: GraphProto, half: set[int]) -> list[NodeProto]:
-    """fp16 convolutions with fixed weights, but for the first: its input, the hand-made stem, needs the steps."""
+def _int8_layers(graph: GraphProto, half: set[int]) -> dict[str, str]:
+    """Output and data input of the convolutions to be made int8: those in fp16 with fixed weights.
+
+    Not the first, whose input is the hand-made stem: it needs finer steps than 1/127 of its range.
+    """
     fixed = {tensor.name for tensor in graph.initializer}
     maker = makers(graph)
-    return [
-        node
+    return {
+        node.output[0]: node.input[0]
         for n, node in enumerate(graph.node)
         if n in half
         and node.op_type == "Conv"
         and node.input[1] in fixed
         and maker.get(node.input[0]) in half
-    ]
+    }
 
 
-def _quantise(graph: GraphProto, chosen: list[NodeProto], amax: Mapping[str, float]) -> None:
+def _quantise(graph: GraphProto, chosen: Mapping[str, str], amax: Mapping[str, float]) -> None:
     """Quantise and dequantise the data of `chosen` once a tensor, and dequantise their stored weights."""
-    wanted = {node.output[0]: node.input[0] for node in chosen}
-    lacking = sorted({name for name in wanted.values() if name not in amax})
+    lacking = sorted({name for name in chosen.values() if name not in amax})
     if lacking:
         raise EngineError(f"no calibration range for {', '.join(lacking[:3])}; calibrate this engine again")
     made: set[str] = set()
     ordered: list[NodeProto] = []
     for node in graph.node:
-        tensor = wanted.get(node.output[0])
+        tensor = chosen.get(node.output[0])
         if tensor is not None:
             if tensor not in made:
                 made.add(tensor)
