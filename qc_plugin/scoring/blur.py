@@ -1,4 +1,4 @@
-"""Motion blur of a box, from the maps of a frame: weighted by evidence, and silent where blur cannot be seen."""
+"""Motion blur of a box: weighted by evidence, and silent where blur cannot be seen."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from qc_plugin.types import BlurMap, Box, Rle
 Map = NDArray[np.float32]
 
 BLUR_MEASURES = ("blur_coverage", "blur_severity_mean", "blur_severity_p95")
-# Weighting by less than this is division by noise of float32 maps, not a product limit (that is `evidence_needed`).
+# Weighting by less is division by the noise of float32 maps; the product limit is `evidence_needed`.
 _NO_EVIDENCE = 1e-4
 
 
@@ -45,14 +45,14 @@ def region_blur(
 
 
 def too_flat(evidence: float, needed: float) -> str:
-    """The reason for having no value where blur cannot be seen: "too flat to tell (evidence 0.04, needs 0.10)"."""
+    """Why there is no value where blur cannot be seen: "too flat to tell (evidence 0.04, needs 0.10)"."""
     return f"too flat to tell (evidence {evidence:.2f}, needs {needed:.2f})"
 
 
 def blur_mask(blur_map: BlurMap) -> Rle:
     """The blurred pixels, at the size of the map: above the threshold, and where blur could be seen.
 
-    Flat areas are left out by the engine's own `evidence_floor`, so that no outline is drawn around a plain wall.
+    The engine's `evidence_floor` leaves flat areas out, so that no outline is drawn around a plain wall.
     """
     seen = blur_map.evidence >= blur_map.evidence_floor
     return encode((blur_map.probability > blur_map.threshold) & seen)

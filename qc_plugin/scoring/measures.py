@@ -29,7 +29,10 @@ Where = Literal["frame", "region", "both"]
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A number with its unit, range (`high` None: no upper end) and the direction that is worse."""
+    """A number with its unit, range (`high` None: no upper end) and the direction that is worse.
+
+    `says` is its part of a sentence: "{value} is motion-blurred".
+    """
 
     name: str
     unit: Literal["share", "score", "count", "s", "ratio"]
@@ -38,35 +41,76 @@ class Measure:
     worse: Worse
     where: Where
     text: str
+    says: str
 
 
 _ALL = (
     Measure(
-        "blur_coverage", "share", 0, 1, "higher", "both", "share that is motion-blurred, weighted by evidence"
+        "blur_coverage", "share", 0, 1, "higher", "both",
+        "share that is motion-blurred, weighted by evidence", "{value} is motion-blurred",
     ),
     Measure(
-        "blur_severity_mean", "share", 0, 1, "higher", "both", "mean blur extent where blurred, of 24 px"
+        "blur_severity_mean", "share", 0, 1, "higher", "both",
+        "mean blur extent where blurred, of 24 px", "mean blur strength {value}",
     ),
-    Measure("blur_severity_p95", "share", 0, 1, "higher", "both", "95th percentile of blur extent, of 24 px"),
     Measure(
-        "evidence", "share", 0, 1, "neither", "both", "how far blur could be seen at all (flat areas: low)"
+        "blur_severity_p95", "share", 0, 1, "higher", "both",
+        "95th percentile of the blur extent where blurred, of 24 px", "strongest blur {value}",
     ),
-    Measure("sharpness", "score", 0, 1, "lower", "both", "fine detail against coarse detail"),
-    Measure("count", "count", 0, None, "neither", "region", "number of regions selected"),
-    Measure("area_fraction", "share", 0, 1, "neither", "region", "area of the box in the frame"),
-    Measure("height", "share", 0, 1, "neither", "region", "height of the box in the frame"),
-    Measure("confidence", "score", 0, 1, "lower", "region", "how sure the detector is"),
     Measure(
-        "sharp_face_count", "count", 0, None, "lower", "frame", "faces that are sharp and free of motion blur"
+        "evidence", "share", 0, 1, "neither", "both",
+        "how far blur could be seen at all (flat areas: low)", "evidence {value}",
     ),
-    Measure("luma_mean", "share", 0, 1, "neither", "frame", "mean luma, of white"),
-    Measure("luma_p90", "share", 0, 1, "neither", "frame", "90th percentile of luma, of white"),
-    Measure("clipped_fraction", "share", 0, 1, "higher", "frame", "pixels clipped to black or white"),
-    Measure("bar_fraction", "share", 0, 1, "higher", "frame", "area of black bars"),
-    Measure("comb_ratio", "ratio", 0, None, "higher", "frame", "interlace combing"),
-    Measure("shot_edge_s", "s", 0, None, "lower", "frame", "time to the nearest cut, fade or dissolve"),
-    Measure("similarity_prev", "share", 0, 1, "neither", "frame", "likeness to the sampled frame before"),
-)
+    Measure(
+        "sharpness", "score", 0, 1, "lower", "both",
+        "fine detail against coarse detail", "sharpness {value}",
+    ),
+    Measure("count", "count", 0, None, "neither", "region", "number of regions selected", "{value} found"),
+    Measure(
+        "area_fraction", "share", 0, 1, "neither", "region",
+        "area of the box in the frame", "takes {value} of the frame",
+    ),
+    Measure(
+        "height", "share", 0, 1, "neither", "region",
+        "height of the box in the frame", "height is {value} of the frame",
+    ),
+    Measure(
+        "confidence", "score", 0, 1, "lower", "region",
+        "how sure the detector is", "detected with confidence {value}",
+    ),
+    Measure(
+        "sharp_face_count", "count", 0, None, "lower", "frame",
+        "faces that are sharp and free of motion blur", "sharp faces: {value}",
+    ),
+    Measure(
+        "luma_mean", "share", 0, 1, "neither", "frame",
+        "mean luma, of white", "mean brightness {value}",
+    ),
+    Measure(
+        "luma_p90", "share", 0, 1, "neither", "frame",
+        "90th percentile of luma, of white", "nine tenths are darker than {value} of white",
+    ),
+    Measure(
+        "clipped_fraction", "share", 0, 1, "higher", "frame",
+        "pixels clipped to black or white", "{value} is clipped to black or white",
+    ),
+    Measure(
+        "bar_fraction", "share", 0, 1, "higher", "frame",
+        "area of black bars", "{value} is black bars",
+    ),
+    Measure(
+        "comb_ratio", "ratio", 0, None, "higher", "frame",
+        "interlace combing", "interlace combing {value}",
+    ),
+    Measure(
+        "shot_edge_s", "s", 0, None, "lower", "frame",
+        "time to the nearest cut, fade or dissolve", "{value} to the nearest cut or fade",
+    ),
+    Measure(
+        "similarity_prev", "share", 0, 1, "neither", "frame",
+        "likeness to the sampled frame before", "{value} like the sampled frame before",
+    ),
+)  # fmt: skip
 MEASURES: dict[str, Measure] = {measure.name: measure for measure in _ALL}
 
 
@@ -75,8 +119,8 @@ class MeasureLimits:
     """Product limits that measuring needs; they come from the `params` of the rule set, never from code.
 
     `evidence_needed`: mean evidence a region must have for its blur to be told (None: what the engine says).
-    `sharp_face_blur`, `sharp_face_sharpness`: a face counts in `sharp_face_count` when its blur_coverage is at
-    most the first and its sharpness at least the second; without both there is no such count.
+    `sharp_face_blur`, `sharp_face_sharpness`: a face counts in `sharp_face_count` when its blur_coverage is
+    at most the first and its sharpness at least the second; without both there is no such count.
     """
 
     evidence_needed: float | None = None
@@ -115,7 +159,7 @@ def score_frame(
     blur_map: BlurMap | None,
     limits: MeasureLimits,
 ) -> FrameScore:
-    """Everything measured on one frame. `sharpness_regions` has one value a region, in the order of `regions`.
+    """Everything measured on one frame; `sharpness_regions` has one value for each of `regions`.
 
     `blur_map` None means that no blur engine ran. ValueError when regions and sharpness differ in number.
     """
@@ -150,8 +194,8 @@ def score_frame(
 def apply_limits(score: FrameScore, limits: MeasureLimits) -> FrameScore:
     """`score` as these limits see it; lets stored measures be judged by other rules without a decode.
 
-    Drops blur values with less evidence than needed and counts sharp faces anew. A lower `evidence_needed` than
-    the one measured with cannot bring values back.
+    Drops blur values with less evidence than needed and counts sharp faces anew. An `evidence_needed` lower
+    than the one measured with cannot bring values back.
     """
     regions = tuple(_enough_evidence(region, limits.evidence_needed) for region in score.regions)
     values, skipped = _drop_flat(score.measures, score.skipped, limits.evidence_needed)
@@ -196,7 +240,7 @@ def _score_regions(
     blur_map: BlurMap | None,
     limits: MeasureLimits,
 ) -> tuple[RegionScore, ...]:
-    """Scores of all regions, numbered from 1 per kind, largest first (equal areas: from the left, then the top)."""
+    """Scores of all regions, numbered from 1 per kind, largest first (equal areas: from the left)."""
     order = sorted(range(len(regions)), key=lambda i: (-_area(regions[i].box_xyxy), regions[i].box_xyxy))
     seen: dict[RegionKind, int] = {}
     scored = []

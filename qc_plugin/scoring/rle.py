@@ -1,8 +1,8 @@
 """Binary masks as COCO run lengths: small enough for a report row, readable by COCO and CVAT tools.
 
-Runs go down the columns and begin with a run of zeros (of length 0 if the first pixel is set). From the fourth
-run on, the difference to the run two before is stored. Each number is written 5 bits at a time, lowest first,
-as one character from "0" (48) up; bit 6 says that more follow, and bit 5 of the last one is the sign.
+Runs go down the columns and begin with a run of zeros (of length 0 if the first pixel is set). From the
+fourth run on, the difference to the run two before is stored. Each number is written 5 bits at a time, lowest
+first, as one character from "0" (48) up; bit 6 says that more follow, and bit 5 of the last one is the sign.
 """
 
 from __future__ import annotations

@@ -1,0 +1,274 @@
+"""Rule files as text: YAML read into plain values that know their line and column.
+
+YAML reads some ordinary words as other things (`on:` as true, 16:9 as 969, no as false, 012 as 10). Such
+places are problems with a repair. So is whatever makes one file mean two things: aliases, duplicate keys.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import yaml
+
+from qc_plugin.errors import RuleError
+
+# libyaml reads a rule file in a tenth of the time; both loaders give the same nodes and marks.
+_LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_LARGEST_BYTES = 256 * 1024
+_DEEPEST = 16  # a rule file needs 6; the composer recurses, and a file of brackets must not end it
+_PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")}
+_SEXAGESIMAL = re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.\d*)?")
+_EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
+_OCTAL = re.compile(r"[-+]?0\d[\d_]*")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One fault of a rule file: where (1-based), what is wrong, and the repair."""
+
+    line: int
+    column: int
+    message: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.line}:{self.column}: {self.message}" + (f"; {self.fix}" if self.fix else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value stands: file, line and column (both 1-based)."""
+
+    path: Path
+    line: int = 1
+    column: int = 1
+
+
+class Block(dict[str, object]):
+    """A YAML mapping; `at` has the place of each key, `place` that of the mapping."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self.place = place
+        self.at: dict[str, Place] = {}
+
+    def put(self, key: str, value: object, place: Place) -> None:
+        """Set `key` and where it stands."""
+        self[key] = value
+        self.at[key] = place
+
+    def patched(self, patch: Block) -> Block:
+        """A copy in which the keys of `patch` replace those here; each keeps the place it came from."""
+        merged = Block(self.place)
+        for source in (self, patch):
+            for key, value in source.items():
+                merged.put(key, value, source.at[key])
+        return merged
+
+
+class Row(list[object]):
+    """A YAML sequence; `at` has the place of each item."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self.place = place
+        self.at: list[Place] = []
+
+
+@dataclass(slots=True)
+class Source:
+    """One file: its values, and the problems found while reading it."""
+
+    path: Path
+    data: Block
+    problems: list[Problem] = field(default_factory=list)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`did you mean ...?` for a mistyped word, or the words that are known if none is near."""
+    words = sorted(known)
+    near = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
+    return f"did you mean `{near[0]}`?" if near else f"known: {', '.join(words) or 'none'}"
+
+
+def read_source(path: Path) -> Source:
+    """The values of the rule file at `path`. RuleError if it cannot be read; lesser faults are problems."""
+    try:
+        with path.open("rb") as handle:
+            raw = handle.read(_LARGEST_BYTES + 1)
+    except OSError as error:
+        raise RuleError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    if len(raw) > _LARGEST_BYTES:
+        raise RuleError(
+            f"{path}: larger than 256 KiB; a rule file is text that people read, split it by `extends`"
+        )
+    try:
+        return parse_source(raw.decode("utf-8-sig"), path)
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise RuleError(f"{path}:{line}:1: not UTF-8 text; save the file as UTF-8") from error
+
+
+def parse_source(text: str, path: Path) -> Source:
+    """The values of `text`; `path` is only named in places and errors. RuleError if it is not usable YAML."""
+    try:
+        _refuse_events(text, path)
+        node = yaml.compose(text, Loader=_LOADER)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise RuleError(f"{_at(path, mark)}: {error.problem or error.context}; correct the YAML") from error
+    except yaml.YAMLError as error:  # e.g. a control character, which has no mark
+        raise RuleError(f"{path}:1:1: {' '.join(str(error).split())}; correct the YAML") from error
+    if not isinstance(node, yaml.MappingNode):
+        raise RuleError(f"{path}:1:1: a rule file is a mapping that begins with `schema: 1`; this one is not")
+    reader = _Reader(path)
+    data = reader.value(node)
+    assert isinstance(data, Block)
+    return Source(path, data, reader.problems)
+
+
+def place_of(root: object, loc: Iterable[str | int], fallback: Place) -> Place:
+    """Place of the value that `loc` leads to, as far as it leads; steps that lead nowhere are ignored."""
+    place, value = fallback, root
+    for step in loc:
+        in_block = isinstance(value, Block) and isinstance(step, str) and step in value
+        if in_block or (isinstance(value, Row) and isinstance(step, int) and step < len(value)):
+            assert isinstance(value, Block | Row)
+            place, value = value.at[step], value[step]  # type: ignore[index]
+    return place
+
+
+def _refuse_events(text: str, path: Path) -> None:
+    """RuleError for aliases, anchors, a second document and absurd depth, before anything is built."""
+    depth = documents = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise RuleError(
+                f"{_at(path, event.start_mark)}: anchors and aliases are not accepted; write it out"
+            )
+        documents += isinstance(event, yaml.DocumentStartEvent)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise RuleError(
+                f"{_at(path, event.start_mark)}: nested deeper than {_DEEPEST} levels; flatten it"
+            )
+        if documents > 1:
+            raise RuleError(
+                f"{_at(path, event.start_mark)}: a second document begins here; one file, one rule set"
+            )
+
+
+class _Mark(Protocol):
+    """What both of PyYAML's loaders say about a position (0-based)."""
+
+    line: int
+    column: int
+
+
+def _at(path: Path, mark: _Mark | None) -> str:
+    return f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else f"{path}:1:1"
+
+
+class _Reader:
+    """Turns YAML nodes into values and collects what is wrong with them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.problems: list[Problem] = []
+        self._scalars = yaml.SafeLoader("")
+
+    def value(self, node: yaml.Node) -> object:
+        """The value of `node` and all below it."""
+        if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN_TAGS:
+            self._problem(node, f"the tag {node.tag} is not accepted", "remove the tag")
+        if isinstance(node, yaml.MappingNode):
+            return self._block(node)
+        if isinstance(node, yaml.SequenceNode):
+            row = Row(self._place(node))
+            for item in node.value:
+                row.append(self.value(item))
+                row.at.append(self._place(item))
+            return row
+        return self._scalar(node)
+
+    def _block(self, node: yaml.MappingNode) -> Block:
+        block = Block(self._place(node))
+        for key_node, value_node in node.value:
+            key = self._key(key_node)
+            if key is None:
+                continue
+            if key in block:
+                self._problem(key_node, f"key `{key}` appears twice", "keep one of them")
+                continue
+            block.put(key, self.value(value_node), self._place(key_node))
+        return block
+
+    def _key(self, node: yaml.Node) -> str | None:
+        """The key as text; None (and a problem) for one that YAML does not read as text."""
+        if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:str":
+            return str(node.value)
+        if not isinstance(node, yaml.ScalarNode):
+            self._problem(node, "a key is one word", "use a plain word as key")
+        elif node.tag == "tag:yaml.org,2002:merge":
+            self._problem(node, "merge keys (<<) are not accepted", "write the keys out, or use `extends`")
+        else:
+            read_as = node.tag.rsplit(":", 1)[-1]
+            self._problem(
+                node, f"YAML reads the key `{node.value}` as {read_as}, not as text", "use another word"
+            )
+        return None
+
+    def _scalar(self, node: yaml.Node) -> object:
+        text = str(node.value)
+        if node.tag not in _PLAIN_TAGS:
+            kind = node.tag.rsplit(":", 1)[-1]
+            self._problem(
+                node, f"`{text}` is a {kind} in YAML, which rule files do not use", f'write "{text}"'
+            )
+            return text
+        try:
+            value = self._scalars.construct_object(node)
+        except ValueError:  # an explicit tag that does not fit: `!!int x`
+            self._problem(node, f"`{text}` does not fit its tag", "remove the tag")
+            return text
+        quoted = getattr(node, "style", None)  # None or "" (libyaml) for a plain word
+        trap = None if quoted else _trap(text, value)
+        if trap:
+            self._problem(node, *trap)
+        return value
+
+    def _place(self, node: yaml.Node) -> Place:
+        return Place(self.path, node.start_mark.line + 1, node.start_mark.column + 1)
+
+    def _problem(self, node: yaml.Node, message: str, fix: str) -> None:
+        place = self._place(node)
+        self.problems.append(Problem(place.line, place.column, message, fix))
+
+
+def _trap(text: str, value: object) -> tuple[str, str] | None:
+    """(message, repair) for an unquoted word that YAML does not read as its writer meant it."""
+    if isinstance(value, bool) and text.lower() not in ("true", "false"):
+        return f"`{text}` reads as {str(value).lower()} in YAML", f'write {str(value).lower()} or "{text}"'
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if _SEXAGESIMAL.fullmatch(text):
+            return f"`{text}` reads as {value:g} in YAML", f'write "{text}"'
+        if isinstance(value, int) and _OCTAL.fullmatch(text):
+            return f"`{text}` reads as {value} in YAML (octal)", f"write {text.lstrip('0') or '0'}"
+        if not math.isfinite(value):
+            return f"`{text}` is not a number that can be compared", "write a number"
+    if isinstance(value, str) and _EXPONENT.fullmatch(text):
+        return f"`{text}` reads as text in YAML", f"write {float(text):.12g}"
+    return None
+
+
+def plain(value: object) -> object:
+    """`value` as ordinary dicts and lists."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
