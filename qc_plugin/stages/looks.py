@@ -1,0 +1,92 @@
+"""How a frame looks at a glance, and how two or three looks relate: what the shot detector compares.
+
+A look is luma and chroma of about 32 and 16 cells along the longer side (so few that moving hands and noise
+hardly change it) and a histogram of luma (which pans hardly change). Cells are whole numbers of preview
+pixels: OpenCV averages those six times faster than fractions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from qc_plugin.types import Preview
+
+_LUMA_CELLS, _CHROMA_CELLS, _BINS = 32, 16, 32
+_NOISE_VARIANCE = 16.0  # codes squared: two flat frames with coding noise are alike, not unrelated
+_MOST = 2.0  # the largest change there is
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """One frame at a glance. `vector` float32: `n_luma` cells of luma, then chroma; `histogram` sums to 1."""
+
+    pts_s: float
+    vector: NDArray[np.float32]
+    n_luma: int
+    histogram: NDArray[np.float32]
+    mean: float
+    contrast: float  # standard deviation of the luma cells, codes
+
+
+def look_at(preview: Preview) -> Look:
+    """A preview's look."""
+    luma = _cells(preview.luma, _LUMA_CELLS)
+    planes = [_cells(plane, _CHROMA_CELLS) for plane in preview.chroma]
+    histogram = cv2.calcHist([preview.luma], [0], None, [_BINS], [0, 256]).ravel() / preview.luma.size
+    mean, deviation = cv2.meanStdDev(luma)
+    vector = np.concatenate([luma.ravel(), *(plane.ravel() for plane in planes)]).astype(np.float32)
+    return Look(preview.pts_s, vector, luma.size, histogram, float(mean[0, 0]), float(deviation[0, 0]))
+
+
+def _cells(plane: NDArray[np.uint8], at_most: int) -> NDArray[np.uint8]:
+    """Means over square cells of whole pixels; a remainder at the right and lower border is left out."""
+    side = min(-(-max(plane.shape) // at_most), *plane.shape)
+    rows, columns = (length // side for length in plane.shape)
+    whole = plane[: rows * side, : columns * side]
+    return np.asarray(cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def structure_change(a: Look, b: Look) -> float:
+    """How much the layout of light and dark differs: 0 the same, 1 unrelated. Brightness does not count."""
+    if a.vector.shape != b.vector.shape:
+        return 1.0  # the picture itself changed its shape
+    first = a.vector[: a.n_luma] - np.float32(a.mean)
+    second = b.vector[: b.n_luma] - np.float32(b.mean)
+    difference = first - second
+    energy = float(first @ first) + float(second @ second) + a.n_luma * _NOISE_VARIANCE
+    return float(difference @ difference) / energy
+
+
+def change(a: Look, b: Look) -> float:
+    """How much two frames differ, 0 .. 2: structure plus the share of the histogram that moved.
+
+    Measured on 24 clips: neighbours of one shot 0.02 (99 %: 0.2), frames half a second apart 0.1 (99 %: 0.5),
+    frames of different clips 1.6 (5 %: 0.8).
+    """
+    moved = float(np.abs(a.histogram - b.histogram).sum()) / 2
+    return min(min(structure_change(a, b), 1.0) + moved, _MOST)
+
+
+def blend(before: Look, middle: Look, after: Look) -> tuple[float, float]:
+    """(position, residue) of `middle` as a mix of the other two: position 0 is `before`, 1 is `after`.
+
+    `residue` is what the mix leaves unexplained, in units of the distance between the two: near 0 inside a
+    dissolve, 0.5 or more where things move, about 0.9 for three unrelated frames.
+    """
+    if not before.vector.shape == middle.vector.shape == after.vector.shape:
+        return 0.0, float("inf")
+    whole = after.vector - before.vector
+    part = middle.vector - before.vector
+    length = float(whole @ whole)
+    if length == 0.0:
+        return 0.0, float("inf")
+    position = float(part @ whole) / length
+    rest = part - np.float32(position) * whole
+    return position, float(rest @ rest / length) ** 0.5

@@ -1,0 +1,268 @@
+"""Where shots begin and end: cuts, fades and dissolves, from a stream of previews at any cadence.
+
+Why our own: PySceneDetect's detectors want full BGR frames, have none for dissolves, and take thresholds in frames
+of a constant rate; here luma and chroma of 320 px come at 25 or at 2 a second, with timestamps.
+
+- A *cut* is a change between neighbours that stands out from the changes around it, and from which the picture
+  does not come back at once (a camera flash does).
+- A *dissolve* is a run of frames that are each a mix of one frame before and one after (see `looks.blend`).
+- A *fade* is a run of frames without any structure (black, white), with the ramps of contrast at both ends.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from qc_plugin.stages.looks import Look, blend, change, look_at, structure_change
+
+if TYPE_CHECKING:
+    from qc_plugin.types import Preview
+
+EdgeKind = Literal["cut", "fade", "dissolve"]
+NO_EDGE_S = 3600.0  # what edge_s_at says where no edge is known
+
+_CUT_CHANGE = 0.45  # neighbours less than _CLOSE_S apart change less than this within a shot ...
+_CUT_CHANGE_FAR = 0.65  # ... and less than this when they are further apart
+_CLOSE_S = 0.2
+_CUT_STANDS_OUT = 2.5  # times the lower quartile of the changes around it
+_AROUND = 6  # neighbours on each side
+_FLASH_S, _FLASH_CHANGE = 0.3, 0.25  # a picture that is back so soon and so alike was interrupted, not cut
+
+_REACHES_S = (0.25, 0.5, 1.0)  # how far before and after the middle a dissolve is looked at
+_MIX = (0.2, 0.8)
+_MIX_RESIDUE, _MIX_RESIDUE_FAR = 0.2, 0.4  # more may move between frames that are further apart than _CLOSE_S
+_MIX_CHANGE = 0.3  # structure that both ends must differ in: otherwise light changed, or little moved
+_MIN_MIXED_S = 0.1  # a shorter run of mixes is a blended cut
+
+_BLANK_CONTRAST = 5.0  # codes; coding noise on black stays below
+_BLANK_RATIO = 0.3  # and at most this share of the contrast around it, or a dark scene would be all edges
+_RAMP_S = 3.0  # longest ramp of a fade
+_RAMP_GROWTH = 0.15  # a second later in the ramp the contrast is at least this share of its end higher
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A transition. A cut has start_s == end_s, half-way between its two frames. `splits`: shots on both sides."""
+
+    start_s: float
+    end_s: float
+    kind: EdgeKind
+    splits: bool = True
+
+    @property
+    def middle_s(self) -> float:
+        """Where the next shot is taken to begin."""
+        return (self.start_s + self.end_s) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Shots:
+    """The shots of a clip, by the edges between them, in order of time."""
+
+    edges: tuple[Edge, ...] = ()
+    _borders_s: tuple[float, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_borders_s", tuple(edge.middle_s for edge in self.edges if edge.splits))
+
+    @property
+    def edges_s(self) -> tuple[tuple[float, float], ...]:
+        """(start, end) of every edge, seconds."""
+        return tuple((edge.start_s, edge.end_s) for edge in self.edges)
+
+    def __len__(self) -> int:
+        return len(self._borders_s) + 1
+
+    def shot_at(self, pts_s: float) -> int:
+        """Number of the shot on screen at a time, from 0."""
+        return bisect.bisect_right(self._borders_s, pts_s)
+
+    def edge_s_at(self, pts_s: float) -> float:
+        """Seconds to the nearest edge, 0 inside a fade or dissolve, NO_EDGE_S if the clip has no edge."""
+        distances = (max(edge.start_s - pts_s, pts_s - edge.end_s, 0.0) for edge in self.edges)
+        return min(distances, default=NO_EDGE_S)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mix:
+    """One frame seen as a mix: its number, time, position between the ends, and what the mix leaves over."""
+
+    index: int
+    pts_s: float
+    position: float
+    residue: float
+
+
+class ShotDetector:
+    """Takes previews in order of time, then says where the shots are. Keeps about two seconds of looks."""
+
+    def __init__(self) -> None:
+        self._recent: deque[tuple[int, Look]] = deque()
+        self._pts_s: list[float] = []
+        self._change: list[float] = []  # to the frame before
+        self._contrast: list[float] = []
+        self._back_to: dict[int, int] = {}  # frame -> earlier frame that it looks like again
+        self._mixes: dict[float, list[_Mix]] = {reach: [] for reach in _REACHES_S}
+
+    def update(self, preview: Preview) -> None:
+        """Look at the next frame. Frames that do not come later than the one before are passed over."""
+        if self._pts_s and preview.pts_s <= self._pts_s[-1]:
+            return
+        look, index = look_at(preview), len(self._pts_s)
+        changed = change(self._recent[-1][1], look) if self._recent else 0.0
+        self._pts_s.append(look.pts_s)
+        self._change.append(changed)
+        self._contrast.append(look.contrast)
+        if changed > _CUT_CHANGE:
+            self._look_back(index, look)
+        self._recent.append((index, look))
+        self._find_mixes(look)
+        while len(self._recent) > 2 and look.pts_s - self._recent[1][1].pts_s > 2 * _REACHES_S[-1]:
+            self._recent.popleft()
+
+    def finish(self) -> Shots:
+        """The shots of everything seen so far."""
+        fades = self._fades()
+        dissolves = [edge for edge in self._dissolves() if not _touches(edge, fades)]
+        slow = fades + dissolves
+        cuts = [edge for edge in self._cuts() if not _touches(edge, slow)]
+        return Shots(tuple(sorted(slow + cuts, key=lambda edge: edge.start_s)))
+
+    def _look_back(self, index: int, look: Look) -> None:
+        """After a jump: is the picture back to what it was just before?"""
+        for earlier, then in reversed(list(self._recent)[:-1]):
+            if look.pts_s - then.pts_s > _FLASH_S:
+                return
+            if change(then, look) < _FLASH_CHANGE:
+                self._back_to[index] = earlier
+                return
+
+    def _find_mixes(self, after: Look) -> None:
+        """Test frames `reach` ago as a mix of the frame twice as long ago and this one."""
+        times = [look.pts_s for _, look in self._recent]
+        for reach, mixes in self._mixes.items():
+            middle = _nearest(times, after.pts_s - reach)
+            before = _nearest(times, 2 * times[middle] - after.pts_s)
+            spread = after.pts_s - times[before]
+            if not before < middle < len(times) - 1 or not 1.4 * reach <= spread <= 2.8 * reach:
+                continue
+            (_, first), (index, mixed) = self._recent[before], self._recent[middle]
+            position, residue = blend(first, mixed, after)
+            far = times[middle + 1] - times[middle] > _CLOSE_S
+            is_mix = _MIX[0] < position < _MIX[1] and residue < (_MIX_RESIDUE_FAR if far else _MIX_RESIDUE)
+            known = mixes and mixes[-1].index >= index
+            if is_mix and not known and structure_change(first, after) > _MIX_CHANGE:
+                mixes.append(_Mix(index, mixed.pts_s, position, residue))
+
+    def _cuts(self) -> list[Edge]:
+        flashes = set(self._back_to) | {earlier + 1 for earlier in self._back_to.values()}
+        edges = []
+        for index in range(1, len(self._pts_s)):
+            before, now = self._pts_s[index - 1], self._pts_s[index]
+            limit = _CUT_CHANGE if now - before < _CLOSE_S else _CUT_CHANGE_FAR
+            if self._change[index] > limit and index not in flashes and self._stands_out(index):
+                edges.append(Edge((before + now) / 2, (before + now) / 2, "cut"))
+        return edges
+
+    def _stands_out(self, index: int) -> bool:
+        """The lower quartile, not the median: in a fast montage half of the neighbours may be cuts too."""
+        around = self._change[max(index - _AROUND, 1) : index] + self._change[index + 1 : index + 1 + _AROUND]
+        usual = float(np.percentile(around, 25)) if around else 0.0
+        return self._change[index] > _CUT_STANDS_OUT * usual
+
+    def _dissolves(self) -> list[Edge]:
+        """Runs of mixes at every reach; of those that overlap, the one that explains its frames best."""
+        found: list[tuple[float, Edge]] = []
+        for reach, mixes in self._mixes.items():
+            for run in _runs(mixes):
+                edge = self._edge_of(run, reach)
+                if edge is not None:
+                    found.append((float(np.mean([mix.residue for mix in run])), edge))
+        chosen: list[Edge] = []
+        for _, edge in sorted(found, key=lambda pair: pair[0]):
+            if not _touches(edge, chosen):
+                chosen.append(edge)
+        return chosen
+
+    def _edge_of(self, run: list[_Mix], reach: float) -> Edge | None:
+        """From where the mix would be 0 to where it would be 1, on a straight line through the run."""
+        first, last = run[0], run[-1]
+        before = self._pts_s[max(first.index - 1, 0)]
+        after = self._pts_s[min(last.index + 1, len(self._pts_s) - 1)]
+        if after - before < _MIN_MIXED_S or self._is_cut_within(first.index, last.index):
+            return None
+        if last.pts_s > first.pts_s and last.position - first.position > 0.1:
+            speed = (last.position - first.position) / (last.pts_s - first.pts_s)
+            before = min(before, max(first.pts_s - first.position / speed, first.pts_s - reach))
+            after = max(after, min(last.pts_s + (1 - last.position) / speed, last.pts_s + reach))
+        elif len(run) > 1:  # longer than the reach: mixes all along, each half-way
+            before, after = first.pts_s - reach / 2, last.pts_s + reach / 2
+        return Edge(max(before, self._pts_s[0]), min(after, self._pts_s[-1]), "dissolve")
+
+    def _is_cut_within(self, first: int, last: int) -> bool:
+        """One jump that is most of the whole change: a cut with blended frames beside it, not a dissolve."""
+        changes = self._change[first : last + 2]
+        return len(changes) > 3 and max(changes) > 0.6 * sum(changes)
+
+    def _fades(self) -> list[Edge]:
+        contrast, pts_s = np.array(self._contrast), self._pts_s
+        edges: list[Edge] = []
+        for first, last in _true_runs(contrast < _BLANK_CONTRAST):
+            near = slice(*np.searchsorted(pts_s, (pts_s[first] - _RAMP_S / 2, pts_s[last] + _RAMP_S / 2)))
+            if contrast[first : last + 1].min() > _BLANK_RATIO * contrast[near].max():
+                continue
+            start, end = self._ramp(first, -1), self._ramp(last, 1)
+            if edges and pts_s[start] <= edges[-1].end_s:
+                start_s, splits = edges[-1].start_s, edges.pop().splits and end < len(pts_s) - 1
+            else:
+                start_s, splits = pts_s[start], start > 0 and end < len(pts_s) - 1
+            edges.append(Edge(start_s, pts_s[end], "fade", splits))
+        return edges
+
+    def _ramp(self, index: int, step: int) -> int:
+        """The frame at which contrast has stopped growing, going away from a blank frame."""
+        here = index
+        while 0 <= here + step < len(self._pts_s) and abs(self._pts_s[here] - self._pts_s[index]) < _RAMP_S:
+            further = here + step
+            apart_s = abs(self._pts_s[further] - self._pts_s[here])
+            growth = self._contrast[further] - self._contrast[here]
+            if growth < _RAMP_GROWTH * min(apart_s, 1.0) * self._contrast[further]:
+                break
+            here = further
+        return here
+
+
+def _nearest(times: list[float], wanted: float) -> int:
+    """Index of the time nearest to `wanted`; times ascend."""
+    right = bisect.bisect_left(times, wanted)
+    if right == 0:
+        return 0
+    return right if right < len(times) and times[right] - wanted < wanted - times[right - 1] else right - 1
+
+
+def _runs(mixes: list[_Mix]) -> list[list[_Mix]]:
+    """Mixes whose frames follow each other, two missing at most."""
+    result: list[list[_Mix]] = [[mix] for mix in mixes[:1]]
+    for before, mix in pairwise(mixes):
+        if mix.index - before.index <= 3:
+            result[-1].append(mix)
+        else:
+            result.append([mix])
+    return result
+
+
+def _true_runs(flags: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[tuple[int, int]]:
+    """(first, last) of every run of True."""
+    padded = np.concatenate([[False], flags, [False]])
+    steps = np.flatnonzero(padded[1:] != padded[:-1])
+    return [(int(start), int(stop) - 1) for start, stop in zip(steps[::2], steps[1::2], strict=True)]
+
+
+def _touches(edge: Edge, others: list[Edge]) -> bool:
+    return any(edge.start_s <= other.end_s and other.start_s <= edge.end_s for other in others)

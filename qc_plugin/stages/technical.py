@@ -1,0 +1,48 @@
+"""Cheap technical measures, from the small luma and chroma of a `Preview` alone; no RGB is ever made for them.
+
+Shots and perceptual hashes live in `shots` and `phash`; this module is their door too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from qc_plugin.stages.bars import active_area
+from qc_plugin.stages.combing import comb_ratio
+from qc_plugin.stages.phash import perceptual_hash, similarity
+from qc_plugin.stages.shots import Edge, ShotDetector, Shots
+
+if TYPE_CHECKING:
+    from qc_plugin.types import Preview
+
+__all__ = ["Edge", "ShotDetector", "Shots", "measure_preview", "perceptual_hash", "similarity"]
+
+# Luma codes that say "at the end of the scale": quantisation and the preview's scaling move a clipped area by
+# two codes at most, while shadows that still hold detail lie above.
+_CRUSHED, _BLOWN = 2, 253
+
+
+def measure_preview(preview: Preview) -> dict[str, float]:
+    """Measures of one frame, all in [0, 1]; black bars count for `bar_fraction` only.
+
+    luma_mean, luma_p90: mean and 90th percentile of luma (0 black, 1 white). clipped_fraction: share of the
+    picture at either end of the scale, crushed to black or blown to white. bar_fraction: share of the frame
+    under letterbox or pillarbox bars. comb_ratio: how combed the worst parts of an interlaced frame are, 0 for a
+    progressive one (see `combing`).
+    """
+    luma = preview.luma
+    area = active_area(luma)
+    picture = luma[area]
+    histogram = np.bincount(picture.ravel(), minlength=256)
+    total = picture.size
+    clipped = histogram[: _CRUSHED + 1].sum() + histogram[_BLOWN:].sum()
+    p90 = np.searchsorted(np.cumsum(histogram), 0.9 * total)
+    return {
+        "luma_mean": float(histogram @ np.arange(256) / total / 255.0),
+        "luma_p90": float(p90 / 255.0),
+        "clipped_fraction": float(clipped / total),
+        "bar_fraction": 1.0 - total / luma.size,
+        "comb_ratio": comb_ratio(preview.rows),
+    }
