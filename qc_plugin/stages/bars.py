@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 _BLACK_MEAN, _BLACK_PEAK = 6.0, 20
 # The picture begins with a step: within 3 lines (scaling mixes one or two) it is this much brighter ...
 _STEP, _STEP_LINES = 6, 3
-# ... along most of the border: a skyline or a title over black is not straight. A bar that faces an equally thick
-# one on the other side needs less: scenes with a dark side are still letterboxed.
+# ... along most of the border: a skyline or a title over black is not straight. A bar that faces an equally
+# thick one on the other side needs less: scenes with a dark side are still letterboxed.
 _STRAIGHT, _STRAIGHT_IF_SYMMETRIC = 0.5, 0.15
 _MAX_SHARE = 0.45  # of the side; beyond that it is a dark picture, not a bar
 
 
 def active_area(luma: NDArray[np.uint8]) -> tuple[slice, slice]:
-    """Rows and columns of the picture inside black bars; the whole frame if there are none or it is all black."""
+    """Rows and columns of the picture inside black bars; the whole frame if there are none."""
     top, bottom = _bars(luma)
     left, right = _bars(luma[top : luma.shape[0] - bottom].T)
     return slice(top, luma.shape[0] - bottom), slice(left, luma.shape[1] - right)
@@ -47,7 +47,7 @@ def _dark_lines(luma: NDArray[np.uint8]) -> int:
 
 
 def _straightness(luma: NDArray[np.uint8], n_lines: int) -> float:
-    """Share of the border after `n_lines` lines at which the picture starts with a step up; 0 without a bar."""
+    """Share of the border after `n_lines` lines along which the picture starts with a step up."""
     if n_lines == 0:
         return 0.0
     bar = luma[max(n_lines - 4, 0) : n_lines].max(axis=0).astype(np.int16)

@@ -1,9 +1,10 @@
 """Combing: two fields of different moments woven into one frame.
 
-A combed pixel differs from the rows above and below in the same direction, while those two (of the other field)
-agree. Fine horizontal texture does that too, so a block only counts if what combing alone does is also seen:
-moving one field sideways makes the rows fit (the fields show the same edges, displaced), or the sign of the
-zigzag changes along the row (an edge moves in with one sign and out with the other; stripes keep theirs).
+A combed pixel differs from the rows above and below in the same direction, while those two (of the other
+field) agree. Fine horizontal texture does that too, so a block only counts if what combing alone does is
+also seen: moving one field sideways makes the rows fit (the fields show the same edges, displaced), or the
+sign of the zigzag changes along the row (an edge moves in with one sign and out with the other; stripes
+keep theirs).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _WORST_SHARE = 0.02  # of all blocks: combing is as local as motion, the rest of
 
 
 def comb_ratio(rows: NDArray[np.uint8]) -> float:
-    """Combed share of the pixels with detail, in the worst fiftieth of the blocks: 0 progressive, near 1 combed.
+    """Combed share of the pixels with detail in the worst fiftieth of the blocks: 0 progressive .. 1.
 
     `rows` (H, n) uint8: strips of luma at full height, as in `Preview.rows`.
     """
@@ -52,7 +53,7 @@ def comb_ratio(rows: NDArray[np.uint8]) -> float:
 
 
 def _zigzag(luma: NDArray[np.int16]) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
-    """For rows 1 .. H-2: size of the zigzag, signed by field (0 where there is none); and where there is detail."""
+    """For rows 1 .. H-2: size of the zigzag, signed by field, 0 for none; and where there is detail."""
     up, down = luma[1:-1] - luma[:-2], luma[1:-1] - luma[2:]
     size = np.minimum(np.abs(up), np.abs(down))
     apart = np.abs(luma[:-2] - luma[2:])
@@ -79,7 +80,7 @@ def _fields_apart(luma: NDArray[np.int16], bands: int, strips: int) -> NDArray[n
 
 
 def _signs_mix(zigzag: NDArray[np.int16], bands: int) -> NDArray[np.bool_]:
-    """(bands,): both signs occur in the same rows. Stripes that drift against the rows change sign only down."""
+    """(bands,): both signs occur in the same rows. Stripes that drift over the rows keep one in each."""
     positive = np.maximum(zigzag, 0).sum(axis=1, dtype=np.int64)
     negative = np.maximum(-zigzag, 0).sum(axis=1, dtype=np.int64)
     both = np.minimum(positive, negative).reshape(bands, -1).sum(axis=1)

@@ -38,7 +38,7 @@ def _luma_bits(luma: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def _chroma_bits(chroma: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Per cell and plane: tinted one way, tinted the other; neutral has neither, so opposite tints differ twice."""
+    """Per cell and plane: tinted one way, tinted the other. Opposite tints differ in both bits."""
     cells = [
         cv2.resize(plane, (_CELLS, _CELLS), interpolation=cv2.INTER_AREA)
         for plane in chroma.astype(np.float32)

@@ -1,10 +1,10 @@
 """No-reference sharpness of a box, 0 .. 1: how much of the detail that could be there is there.
 
-Compared are differences between neighbouring pixels and between neighbouring pixels of the picture at half size, in
-four directions. A ramp (blurred edge) doubles its steps at half size: the energy ratio is 1/4. A sharp edge keeps
-them: about 2/3. The ratio does not depend on contrast. What noise adds to either energy is taken off first; where
-little is left beyond noise there is nothing to be sharp. A frame blurred by motion is sharp across the motion, so
-the worst direction counts as much as the mean of all.
+Compared are differences between neighbouring pixels and between neighbouring pixels of the picture at half
+size, in four directions. A ramp (blurred edge) doubles its steps at half size: the energy ratio is 1/4. A
+sharp edge keeps them: about 2/3. The ratio does not depend on contrast. What noise adds to either energy is
+taken off first; where little is left beyond noise there is nothing to be sharp. A frame blurred by motion
+is sharp across the motion, so the worst direction counts as much as the mean of all.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _SIDE_PX = 384  # boxes are looked at with at most this longer side, so that near and far faces compare
 _MIN_PX = 8  # smaller boxes hold too few differences to tell
-_BLURRED, _SHARP = 0.25, 0.62  # ratios that map to 0 and to 1: a ramp; the median of 349 sharp photos
+_BLURRED, _SHARP = 0.25, 0.8  # ratios that map to 0 and to 1: a ramp; what a fifth of sharp photos reach
 _QUIET_BLOCK_PX, _QUIET_SHARE, _QUIET_BIAS = 16, 0.1, 1.35
 _SILENCE = 0.3  # energy, codes squared: 8-bit rounding leaves a sixth of that
 _NOISE_WEIGHT = 2.0  # detail of this many times the noise counts half
@@ -32,8 +32,8 @@ _NOISE_WEIGHT = 2.0  # detail of this many times the noise counts half
 def sharpness(rgb: NDArray[np.uint8], boxes: Sequence[Box]) -> list[float]:
     """Sharpness of each box (x0, y0, x1, y1 in frame px) of `rgb` (H, W, 3) uint8, in [0, 1].
 
-    A box is clipped to the frame. One that is smaller than 8 px on a side, or shows nothing but flat colour and
-    noise, gives 0.0. Raises ValueError if `rgb` is not such an array.
+    A box is clipped to the frame. One that is smaller than 8 px on a side, or shows nothing but flat colour
+    and noise, gives 0.0. Raises ValueError if `rgb` is not such an array.
     """
     if rgb.ndim != 3 or rgb.dtype != np.uint8 or rgb.shape[2] != 3:
         raise ValueError(f"rgb: expected an (H, W, 3) uint8 array, got shape {rgb.shape} {rgb.dtype}")

@@ -1,10 +1,10 @@
 """Where shots begin and end: cuts, fades and dissolves, from a stream of previews at any cadence.
 
-Why our own: PySceneDetect's detectors want full BGR frames, have none for dissolves, and take thresholds in frames
-of a constant rate; here luma and chroma of 320 px come at 25 or at 2 a second, with timestamps.
+Why our own: PySceneDetect's detectors want full BGR frames, have none for dissolves, and take thresholds in
+frames of a constant rate; here luma and chroma of 320 px come at 25 or at 2 a second, with timestamps.
 
-- A *cut* is a change between neighbours that stands out from the changes around it, and from which the picture
-  does not come back at once (a camera flash does).
+- A *cut* is a change between neighbours that stands out from the changes around it, and from which the
+  picture does not come back at once (a camera flash does).
 - A *dissolve* is a run of frames that are each a mix of one frame before and one after (see `looks.blend`).
 - A *fade* is a run of frames without any structure (black, white), with the ramps of contrast at both ends.
 """
@@ -48,7 +48,7 @@ _RAMP_GROWTH = 0.15  # a second later in the ramp the contrast is at least this 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A transition. A cut has start_s == end_s, half-way between its two frames. `splits`: shots on both sides."""
+    """A transition; a cut is a moment, half-way between its two frames. `splits`: shots on both sides."""
 
     start_s: float
     end_s: float

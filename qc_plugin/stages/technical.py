@@ -1,4 +1,4 @@
-"""Cheap technical measures, from the small luma and chroma of a `Preview` alone; no RGB is ever made for them.
+"""Cheap technical measures, from the small luma and chroma of a `Preview` alone: no RGB is made for them.
 
 Shots and perceptual hashes live in `shots` and `phash`; this module is their door too.
 """
@@ -29,8 +29,8 @@ def measure_preview(preview: Preview) -> dict[str, float]:
 
     luma_mean, luma_p90: mean and 90th percentile of luma (0 black, 1 white). clipped_fraction: share of the
     picture at either end of the scale, crushed to black or blown to white. bar_fraction: share of the frame
-    under letterbox or pillarbox bars. comb_ratio: how combed the worst parts of an interlaced frame are, 0 for a
-    progressive one (see `combing`).
+    under letterbox or pillarbox bars. comb_ratio: how combed the worst parts of an interlaced frame are, 0
+    for a progressive one (see `combing`).
     """
     luma = preview.luma
     area = active_area(luma)
