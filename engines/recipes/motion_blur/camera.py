@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .scene import Camera
 from .views import soften, to_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .scene import Camera
 
 BLOCK = 8
 # ITU-T T.81, annex K: the tables nearly every encoder scales
@@ -27,7 +31,7 @@ TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -
 
 
 def photograph(linear: Tensor, camera: Camera, generator: torch.Generator) -> Tensor:
-    """(3, H, W) linear light -> (3, H, W) float32 8-bit steps in [0, 255], unrounded and not yet compressed."""
+    """(3, H, W) linear light -> (3, H, W) float32 8-bit steps in [0, 255], unrounded, not yet compressed."""
     light = soften(linear, camera.soft_px) * camera.gain
 
     def noise(*shape: int) -> Tensor:
@@ -57,7 +61,7 @@ def _resample(steps: Tensor, factor: float) -> Tensor:
 
 
 def compress(steps: Tensor, qualities: Sequence[int]) -> Tensor:
-    """JPEG (4:2:0) of a batch without its entropy coding, which loses nothing. Quality 100 leaves a picture alone.
+    """JPEG (4:2:0) of a batch without its entropy coding, which loses nothing; quality 100 means none.
 
     (B, 3, H, W) in [0, 255], H and W multiples of 16 -> the same shape, rounded to whole steps.
     """
@@ -77,7 +81,7 @@ def compress(steps: Tensor, qualities: Sequence[int]) -> Tensor:
 
 
 def _table_scale(quality: int) -> float:
-    """libjpeg's scaling of the tables, as a fraction."""
+    """Libjpeg's scaling of the tables, as a fraction."""
     return (50 / quality) if quality < 50 else (2 - quality / 50)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from .import_sketch import load_sketch
 from .model import Segmenter, Widths
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def save(path: Path, content: dict[str, object]) -> None:

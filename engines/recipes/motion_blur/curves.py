@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SHOWN = ("loss", "bce", "dice", "tversky", "extent", "coarse", "evidence", "prior")
 CELL_PX = (320, 200)
@@ -15,7 +18,9 @@ CELL_PX = (320, 200)
 def draw_curves(log: Path, out: Path) -> None:
     """log.jsonl -> one small chart a term, first and last value written on it."""
     rows = [json.loads(line) for line in log.read_text().splitlines()]
-    charts = [_chart(name, [r["step"] for r in rows], [r[name] for r in rows]) for name in SHOWN if name in rows[0]]
+    charts = [
+        _chart(name, [r["step"] for r in rows], [r[name] for r in rows]) for name in SHOWN if name in rows[0]
+    ]
     charts += [np.full_like(charts[0], 255)] * (-len(charts) % 4)
     cv2.imwrite(str(out), np.vstack([np.hstack(charts[i : i + 4]) for i in range(0, len(charts), 4)]))
 

@@ -12,9 +12,9 @@ import argparse
 import dataclasses
 import json
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -25,7 +25,12 @@ from .scene import STAGES, Mixture, Scene, Traits, draw_scene
 from .sources import WORK, load_photos
 from .synthesis import Samples, render, traits
 
-PAUSE_FILE = Path(".work/PAUSE")  # benchmarks need a quiet machine: everything long-running sleeps while it exists
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PAUSE_FILE = Path(
+    ".work/PAUSE"
+)  # benchmarks need a quiet machine: everything long-running sleeps while it exists
 EXTENT_STEPS_PX = 3  # extents are kept as uint8 thirds of a pixel, up to 85 px
 SIZE_PX = 320
 RENDER_BATCH = {"cpu": 8, "cuda": 64}
@@ -70,7 +75,9 @@ class StoredSet:
         folder.mkdir(parents=True, exist_ok=True)
         for name, channels in _PLANES.items():
             side = size_px if name == "image" else size_px // STRIDE
-            array = np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.uint8, (n, channels, side, side))
+            array = np.lib.format.open_memmap(
+                folder / f"{name}.npy", "w+", np.uint8, (n, channels, side, side)
+            )
             array.flush()
         (folder / "about.json").write_text(json.dumps(about))
         (folder / "count").write_text("0")
@@ -91,14 +98,20 @@ class StoredSet:
             "evidence": samples.evidence * 255,
         }
         for name, values in bytes_of.items():
-            self.arrays[name][start:end] = values.round().to(torch.uint8).cpu().numpy() if values.is_floating_point() else values.cpu().numpy()
+            self.arrays[name][start:end] = (
+                values.round().to(torch.uint8).cpu().numpy()
+                if values.is_floating_point()
+                else values.cpu().numpy()
+            )
         partial = self.folder / "count.partial"  # renamed into place: a reader never sees half a number
         partial.write_text(str(end))
         partial.replace(self.folder / "count")
 
     def read(self, index: Sequence[int]) -> Batch:
         """Samples as floats, not augmented."""
-        take = {name: torch.from_numpy(np.stack([array[i] for i in index])) for name, array in self.arrays.items()}
+        take = {
+            name: torch.from_numpy(np.stack([array[i] for i in index])) for name, array in self.arrays.items()
+        }
         return Batch(
             take["image"].float() / 255,
             take["mask"].float() / 255,
@@ -108,7 +121,15 @@ class StoredSet:
 
 
 def make_set(  # noqa: PLR0913 - one line of the command each
-    folder: Path, pack: Path, *, n: int, seed: int, split: str, mix: Mixture, device: str = "cpu", size_px: int = SIZE_PX
+    folder: Path,
+    pack: Path,
+    *,
+    n: int,
+    seed: int,
+    split: str,
+    mix: Mixture,
+    device: str = "cpu",
+    size_px: int = SIZE_PX,
 ) -> StoredSet:
     """Render n samples into `folder`, going on where an earlier run stopped."""
     photos = load_photos(pack, split, device=device)
@@ -138,9 +159,9 @@ def scenes_of(seed: int, index: range, mix: Mixture, about: Traits) -> list[Scen
 
 
 class Sampler:
-    """Batches of several sets, each step's drawn from (seed, rank, step) alone: a resumed run sees what it would have.
+    """Batches of several sets, drawn from (seed, rank, step) alone, so that a resumed run repeats itself.
 
-    Sets that still grow are read as far as they are; `shares` says how often each set is drawn.
+    Sets that still grow are read as far as they are; larger sets are drawn more often.
     """
 
     def __init__(self, sets: Sequence[StoredSet], *, batch: int, seed: int, rank: int = 0) -> None:
@@ -187,13 +208,17 @@ def _recolour(image: Tensor, rng: np.random.Generator) -> Tensor:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--pack", type=Path, default=WORK / "pack")
     parser.add_argument("--n", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--split", choices=("train", "val"), default="train")
-    parser.add_argument("--stage", type=int, choices=(1, 2, 3), default=3, help="of the curriculum; 1 is easy")
+    parser.add_argument(
+        "--stage", type=int, choices=(1, 2, 3), default=3, help="of the curriculum; 1 is easy"
+    )
     parser.add_argument("--mask-centric", type=float, help="share of views filled by one object, 0..1")
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()

@@ -1,6 +1,6 @@
 """Score an engine or a checkpoint on pictures it was not trained on.
 
-python -m engines.recipes.motion_blur.evaluate engines/motion_blur/model.onnx --pictures .work/motion_blur/look
+python -m engines.recipes.motion_blur.evaluate engines/motion_blur/model.onnx --pictures .work/look
 """
 
 from __future__ import annotations
@@ -12,19 +12,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from .evaluate_photos import report_photos
+from .evaluate_synthetic import DEFAULT_PACK, DEFAULT_SET, report_synthetic
 from .metrics import Curve
+from .pictures import draw, panel, read_rgb
 from .predictor import Run, open_runner, predict
 
 DEFAULT_DATA = Path(os.environ.get("QC_SHARED_DATA", Path(__file__).parents[4] / "shared/data"))
-
-
-def read_rgb(path: Path) -> np.ndarray:
-    """(H, W, 3) uint8 RGB."""
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if picture is None:
-        message = f"not a readable picture: {path}"
-        raise ValueError(message)
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
 def score_dev(run: Run, data: Path, kind: str, pictures: Path | None) -> Curve:
@@ -40,23 +34,6 @@ def score_dev(run: Run, data: Path, kind: str, pictures: Path | None) -> Curve:
     if pictures:
         draw(rows, pictures / f"dev_{kind}.png")
     return curve
-
-
-def panel(rgb: np.ndarray, *maps: np.ndarray, height_px: int = 150) -> np.ndarray:
-    """The picture and its maps side by side, (height_px, any, 3) uint8."""
-    width_px = round(height_px * rgb.shape[1] / rgb.shape[0])
-    grey = [cv2.cvtColor((np.clip(m, 0, 1) * 255).astype(np.uint8), cv2.COLOR_GRAY2RGB) for m in maps]
-    return np.hstack([cv2.resize(p, (width_px, height_px), interpolation=cv2.INTER_AREA) for p in (rgb, *grey)])
-
-
-def draw(rows: list[np.ndarray], path: Path, *, n_columns: int = 2) -> None:
-    """Panels in columns -> one PNG."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    width = max(r.shape[1] for r in rows)
-    wide = [np.pad(r, ((2, 2), (0, width - r.shape[1] + 4), (0, 0))) for r in rows]
-    wide += [np.zeros_like(wide[0])] * (-len(wide) % n_columns)
-    lines = [np.hstack(wide[i : i + n_columns]) for i in range(0, len(wide), n_columns)]
-    cv2.imwrite(str(path), cv2.cvtColor(np.vstack(lines), cv2.COLOR_RGB2BGR))
 
 
 def report_dev(run: Run, data: Path, threshold: float, pictures: Path | None) -> dict[str, float]:
@@ -83,12 +60,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("network", type=Path, help=".onnx engine, .pt checkpoint or the sketch's .npz")
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA)
-    parser.add_argument("--threshold", type=float, default=0.5)
+    parser.add_argument(
+        "--synthetic", type=Path, default=DEFAULT_SET, help="frozen validation set made by data.py"
+    )
+    parser.add_argument("--pack", type=Path, default=DEFAULT_PACK)
+    parser.add_argument("--threshold", type=float, help="default: chosen on the synthetic set")
+    parser.add_argument("--only", choices=("synthetic", "dev", "photos"), help="one part instead of all")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--pictures", type=Path, help="folder for PNGs to look at")
     args = parser.parse_args()
     run = open_runner(args.network, n_threads=args.threads)
-    report_dev(run, args.data, args.threshold, args.pictures)
+    threshold = args.threshold
+    if args.only in (None, "synthetic"):
+        _, threshold = report_synthetic(run, args.synthetic, args.pack, threshold)
+    if args.only in (None, "dev"):
+        report_dev(run, args.data, 0.5 if threshold is None else threshold, args.pictures)
+    if args.only in (None, "photos"):
+        report_photos(run, args.data, 0.5 if threshold is None else threshold, args.pictures)
 
 
 if __name__ == "__main__":

@@ -40,13 +40,14 @@ class EngineGraph(nn.Module):
         self.network = fold_norms(copy.deepcopy(network).eval())
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Probability, intensity, evidence, each (N, 1, H/4, W/4)."""
         fine, _ = self.network.features(image)  # no coarse head: it only helps training
         mask_and_extent = torch.sigmoid(self.network.head(fine))
         return mask_and_extent[:, :1], mask_and_extent[:, 1:], torch.sigmoid(self.network.evidence(fine))
 
 
 def fold_norms(module: nn.Module) -> nn.Module:
-    """Fold every BatchNorm into its convolution and round those weights to float16, which is what the file holds.
+    """Fold every BatchNorm into its convolution and round those weights to float16, as the file holds them.
 
     Rounded here, not while writing, so that the equality test compares like with like. Biases and the
     filter bank stay in float32.
@@ -80,11 +81,15 @@ def trace(graph: EngineGraph) -> onnx.ModelProto:
 
 
 def tidy(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Name the dynamic axes for readers, and drop the tracer's notes (they hold source paths of the build machine)."""
+    """Name the dynamic axes for readers, and drop the tracer's notes (source paths)."""
     for value, stride in [(model.graph.input[0], 1), *((output, STRIDE) for output in model.graph.output)]:
         suffix = "" if stride == 1 else f"/{stride}"
         shape = value.type.tensor_type.shape.dim
-        shape[0].dim_param, shape[2].dim_param, shape[3].dim_param = "batch", f"height{suffix}", f"width{suffix}"
+        shape[0].dim_param, shape[2].dim_param, shape[3].dim_param = (
+            "batch",
+            f"height{suffix}",
+            f"width{suffix}",
+        )
     del model.graph.value_info[:], model.metadata_props[:], model.graph.metadata_props[:]
     for part in (model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output):
         part.doc_string = ""
@@ -94,7 +99,7 @@ def tidy(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def halve_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Store each convolution weight as float16 and cast it to float32 in the graph: half the file, same numbers.
+    """Store weights as float16 and cast them to float32 in the graph: half the file, same numbers.
 
     Only weights that survive the rounding exactly are stored so; runtimes fold the casts when they load.
     """
@@ -120,7 +125,7 @@ def _is_exact_in_half(values: np.ndarray) -> bool:
 
 def max_difference(graph: EngineGraph, path: Path) -> float:
     """Largest absolute difference of any output between torch and onnxruntime, over three shapes."""
-    import onnxruntime  # noqa: PLC0415 - only the check needs a runtime
+    import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     worst = 0.0
@@ -149,12 +154,19 @@ def contract(model_path: Path, *, version: str, threshold: float, evidence_floor
         "task": "motion_blur",
         "licence": "Apache-2.0",
         "model": digest(model_path) | {"opset": OPSET},
-        "inputs": [{"name": "image", "layout": "NCHW", "dtype": "float32", "colour": "RGB", "range": [0.0, 1.0]}],
+        "inputs": [
+            {"name": "image", "layout": "NCHW", "dtype": "float32", "colour": "RGB", "range": [0.0, 1.0]}
+        ],
         "outputs": [
             {"name": name, "layout": "NCHW", "dtype": "float32", "meaning": meaning}
             for name, meaning in OUTPUTS.items()
         ],
-        "size": {"multiple": SIZE_MULTIPLE, "min": SIZE_MULTIPLE, "max": 4096, "long_side": ANALYSIS_LONG_SIDE_PX},
+        "size": {
+            "multiple": SIZE_MULTIPLE,
+            "min": SIZE_MULTIPLE,
+            "max": 4096,
+            "long_side": ANALYSIS_LONG_SIDE_PX,
+        },
         "classes": [],
         "decoder": "blur_maps",
         "params": {
@@ -167,14 +179,16 @@ def contract(model_path: Path, *, version: str, threshold: float, evidence_floor
 
 
 def export(weights: Path, folder: Path, *, version: str, threshold: float, evidence_floor: float) -> float:
-    """Write model.onnx and engine.yaml into `folder`; returns the difference to torch, raises if it is too large."""
+    """Write model.onnx and engine.yaml into `folder`; returns the difference to torch."""
     graph = EngineGraph(load_network(weights)).eval()
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / "model.partial.onnx"
     onnx.save(halve_weights(trace(graph)), partial)
     difference = max_difference(graph, partial)
     if difference > TOLERANCE:
-        message = f"exported graph differs from torch by {difference:.2e}, allowed {TOLERANCE:.0e}: {partial} kept"
+        message = (
+            f"exported graph differs from torch by {difference:.2e}, allowed {TOLERANCE:.0e}: {partial} kept"
+        )
         raise RuntimeError(message)
     model_path = partial.replace(folder / "model.onnx")
     text = contract(model_path, version=version, threshold=threshold, evidence_floor=evidence_floor)
@@ -185,14 +199,20 @@ def export(weights: Path, folder: Path, *, version: str, threshold: float, evide
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--weights", type=Path, required=True, help="checkpoint (.pt) or the first sketch (.npz)")
+    parser.add_argument(
+        "--weights", type=Path, required=True, help="checkpoint (.pt) or the first sketch (.npz)"
+    )
     parser.add_argument("--out", type=Path, default=ENGINE_DIR)
     parser.add_argument("--version", required=True)
     parser.add_argument("--threshold", type=float, required=True, help="frozen on synthetic validation")
     parser.add_argument("--evidence-floor", type=float, required=True, help="frozen on synthetic validation")
     args = parser.parse_args()
     difference = export(
-        args.weights, args.out, version=args.version, threshold=args.threshold, evidence_floor=args.evidence_floor
+        args.weights,
+        args.out,
+        version=args.version,
+        threshold=args.threshold,
+        evidence_floor=args.evidence_floor,
     )
     size = (args.out / "model.onnx").stat().st_size / 1e6
     print(f"{args.out}: {size:.1f} MB, largest difference to torch {difference:.1e}")

@@ -1,11 +1,13 @@
-"""Exposure of a batch of pictures in linear light: convolution where all pixels move alike, integration of
-warps along a flow where they do not. Everything is (B, C, H, W) float32 on any device.
+"""Exposure of a batch of pictures in linear light.
+
+Convolution where all pixels move alike, integration of warps along a flow where they do not.
+Everything is (B, C, H, W) float32 on any device.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,6 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .kernels import Motion, motion_kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SINGLE_PASS_PX = 12.0  # below: one pass of warps; above: two passes, coarse x fine
 

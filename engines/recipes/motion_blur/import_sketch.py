@@ -6,12 +6,15 @@ The network is the same; only modules were named. Used once, to start from train
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from .model import Segmenter
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _RENAMES = (  # applied in order; the sketch's terse names on the left
     (r"^stem\.f\.(\d)\.weight$", r"energy.bank\1"),
@@ -39,7 +42,9 @@ def load_sketch(path: Path) -> Segmenter:
     state = {}
     with np.load(path) as archive:
         for key, value in archive.items():
-            state[rename(key)] = torch.from_numpy(value.astype(np.float32) if value.dtype == np.float16 else value)
+            state[rename(key)] = torch.from_numpy(
+                value.astype(np.float32) if value.dtype == np.float16 else value
+            )
     network = Segmenter()
     state["energy.luma"] = network.energy.luma
     network.load_state_dict(state, strict=True)

@@ -26,7 +26,7 @@ def soft_mask(extent_px: Tensor) -> Tensor:
 def evidence(sharp: Tensor, still: Tensor, exposed: Tensor, extent_px: Tensor, stride: int) -> Tensor:
     """How far the label of each pixel can be known, in [0.15, 1].
 
-    `sharp`: no blur at all; `still`: out of focus but at rest; `exposed`: everything; (B, 3, H, W) linear light.
+    `sharp`: no blur at all; `still`: out of focus but at rest; `exposed`: everything; (B, 3, H, W) linear.
     Where the picture moved: what the motion changed. Where it did not: what the lens changed, or its texture.
     The pictures carry `evidence_margin_px` more on each side than the map that comes back, which is in cells.
     """

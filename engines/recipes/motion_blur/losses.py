@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .data import Batch
 from .model import EVIDENCE_WEIGHT_FLOOR, EXTENT_FULL_SCALE_PX, STRIDE, Prediction
+
+if TYPE_CHECKING:
+    from .data import Batch
 
 COARSE_CELLS = 16 // STRIDE  # the deep-supervision head sits at stride 16
 SMOOTH = 20.0  # cells: keeps overlap losses quiet on pictures with almost no blur
@@ -26,7 +29,9 @@ class LossWeights:
     coarse: float = 0.3
     evidence: float = 0.2
     prior: float = 0.05
-    sharp_floor: float = 0.35  # least weight of a pixel that is sharp: flat skin in a sharp picture is not blurred
+    sharp_floor: float = (
+        0.35  # least weight of a pixel that is sharp: flat skin in a sharp picture is not blurred
+    )
     blur_floor: float = EVIDENCE_WEIGHT_FLOOR  # least weight of a blurred pixel: flat ground may be a guess
 
 
@@ -36,7 +41,9 @@ def label_weights(batch: Batch, weights: LossWeights) -> Tensor:
     return torch.maximum(batch.evidence, floor)
 
 
-def total_loss(prediction: Prediction, batch: Batch, weights: LossWeights) -> tuple[Tensor, dict[str, Tensor]]:
+def total_loss(
+    prediction: Prediction, batch: Batch, weights: LossWeights
+) -> tuple[Tensor, dict[str, Tensor]]:
     """Scalar loss, and its terms for the log."""
     mask, count = batch.mask, label_weights(batch, weights)
     p = torch.sigmoid(prediction.probability)

@@ -6,11 +6,12 @@ fastest (depthwise layers, full-resolution layers and bilinear enlargement are w
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - torch's own idiom
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 STRIDE = 4  # output cells are 4 x 4 input pixels
@@ -41,11 +42,13 @@ class Prediction:
 
     def float(self) -> Prediction:
         """The same in float32, after a forward pass in bf16."""
-        return Prediction(*(t.float() for t in (self.probability, self.intensity, self.evidence, self.coarse)))
+        return Prediction(
+            *(t.float() for t in (self.probability, self.intensity, self.evidence, self.coarse))
+        )
 
 
 def derivative_bank(n_orientations: int = 8, size: int = 7) -> Tensor:
-    """First and second Gaussian derivatives at n orientations: (2n, 1, size, size) float32, zero mean, unit L1.
+    """First and second Gaussian derivatives at n orientations: (2n, 1, size, size), zero mean, unit L1.
 
     Elongated (0.8 across, 1.4 along): motion removes energy along one direction and leaves the other,
     defocus removes both, so the network must see orientations apart.
@@ -81,6 +84,7 @@ class BandEnergy(nn.Module):
 
     @torch.no_grad()
     def forward(self, rgb: Tensor) -> Tensor:
+        """Never in bf16, never with a gradient."""
         with torch.autocast(rgb.device.type, enabled=False):
             level = (rgb.float() * self.luma).sum(1, keepdim=True)
             energies = []
@@ -116,6 +120,7 @@ class Residual(nn.Module):
         self.second = ConvNorm(n_channels, n_channels, relu=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Same shape."""
         return F.relu(x + self.second(self.first(x)))
 
 
@@ -128,6 +133,7 @@ class Decoder(nn.Module):
         self.refine = nn.Sequential(ConvNorm(n_fine, n_fine), *([Residual(n_fine)] if residual else []))
 
     def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
+        """`skip` is twice the size of `coarse`."""
         return self.refine(F.interpolate(self.reduce(coarse), scale_factor=2.0, mode="nearest") + skip)
 
 
@@ -141,12 +147,16 @@ class Segmenter(nn.Module):
         self.energy = BandEnergy(self.widths.orientations)
         self.mix = ConvNorm(8 * self.widths.orientations + 3, channels[0])
         self.enter = Residual(channels[0])
-        pairs = list(zip(channels[:-1], channels[1:], strict=True))
+        pairs = list(itertools.pairwise(channels))
         self.down = nn.ModuleList(ConvNorm(fine, coarse, stride=2) for fine, coarse in pairs)
         self.encode = nn.ModuleList(nn.Sequential(Residual(c), Residual(c)) for _, c in pairs)
-        self.up = nn.ModuleList(Decoder(coarse, fine, residual=i > 0) for i, (fine, coarse) in enumerate(pairs))
+        self.up = nn.ModuleList(
+            Decoder(coarse, fine, residual=i > 0) for i, (fine, coarse) in enumerate(pairs)
+        )
         self.head = nn.Conv2d(channels[0], 2, 1)
-        self.evidence = nn.Sequential(ConvNorm(channels[0], self.widths.evidence), nn.Conv2d(self.widths.evidence, 1, 1))
+        self.evidence = nn.Sequential(
+            ConvNorm(channels[0], self.widths.evidence), nn.Conv2d(self.widths.evidence, 1, 1)
+        )
         self.coarse = nn.Conv2d(channels[2], 1, 1)
 
     def features(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
@@ -164,10 +174,13 @@ class Segmenter(nn.Module):
         return x, at_16
 
     def forward(self, rgb: Tensor) -> Prediction:
+        """Logits, or a ValueError that names the next valid size."""
         if rgb.shape[-1] % SIZE_MULTIPLE or rgb.shape[-2] % SIZE_MULTIPLE:
             height, width = (-(-s // SIZE_MULTIPLE) * SIZE_MULTIPLE for s in rgb.shape[-2:])
-            message = f"sides must be multiples of {SIZE_MULTIPLE}: got {tuple(rgb.shape[-2:])}, next {(height, width)}"
-            raise ValueError(message)
+            got = tuple(rgb.shape[-2:])
+            raise ValueError(f"sides must be multiples of {SIZE_MULTIPLE}: got {got}, next {(height, width)}")
         fine, at_16 = self.features(rgb)
         mask_and_extent = self.head(fine)
-        return Prediction(mask_and_extent[:, :1], mask_and_extent[:, 1:], self.evidence(fine), self.coarse(at_16))
+        return Prediction(
+            mask_and_extent[:, :1], mask_and_extent[:, 1:], self.evidence(fine), self.coarse(at_16)
+        )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -15,6 +15,9 @@ import torch
 
 from .checkpoint import load_network
 from .model import SIZE_MULTIPLE, STRIDE
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Run = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]  # (1, 3, H, W) -> three (1, 1, h, w)
 
@@ -34,14 +37,16 @@ def open_runner(path: Path, *, n_threads: int = 2) -> Run:
 
 
 def _onnx_runner(path: Path, n_threads: int) -> Run:
-    import openvino  # noqa: PLC0415 - needed for this runner only
+    import openvino
 
     settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": n_threads}
     request = openvino.Core().compile_model(path, "CPU", settings).create_infer_request()
 
     def run(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         request.infer({"image": image})
-        return tuple(request.get_tensor(name).data.copy() for name in ("probability", "intensity", "evidence"))
+        return tuple(
+            request.get_tensor(name).data.copy() for name in ("probability", "intensity", "evidence")
+        )
 
     return run
 
@@ -54,13 +59,15 @@ def _torch_runner(path: Path, n_threads: int) -> Run:
     def run(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         with torch.inference_mode():
             out = network(torch.from_numpy(image).to(device))
-            return tuple(torch.sigmoid(m).cpu().numpy() for m in (out.probability, out.intensity, out.evidence))
+            return tuple(
+                torch.sigmoid(m).cpu().numpy() for m in (out.probability, out.intensity, out.evidence)
+            )
 
     return run
 
 
 def predict(run: Run, rgb: np.ndarray, *, long_side_px: int | None = None) -> Maps:
-    """(H, W, 3) uint8 RGB -> maps at the same size. `long_side_px` first reduces the picture to analysis scale."""
+    """(H, W, 3) uint8 RGB -> maps at the same size; `long_side_px` first reduces to analysis scale."""
     height, width = rgb.shape[:2]
     scale = min(1.0, long_side_px / max(height, width)) if long_side_px else 1.0
     if scale < 1:
@@ -73,5 +80,7 @@ def predict(run: Run, rgb: np.ndarray, *, long_side_px: int | None = None) -> Ma
 
 def _enlarge(cells: np.ndarray, unpadded: tuple[int, int], wanted: tuple[int, int]) -> np.ndarray:
     """Map at stride 4 -> picture size, padding cut off."""
-    full = cv2.resize(cells, None, fx=STRIDE, fy=STRIDE, interpolation=cv2.INTER_LINEAR)[: unpadded[0], : unpadded[1]]
+    full = cv2.resize(cells, None, fx=STRIDE, fy=STRIDE, interpolation=cv2.INTER_LINEAR)[
+        : unpadded[0], : unpadded[1]
+    ]
     return full if full.shape == wanted else cv2.resize(full, wanted[::-1], interpolation=cv2.INTER_LINEAR)

@@ -22,7 +22,10 @@ def caption(scene: Scene) -> str:
     words = [scene.mode]
     moving = [scene.background_motion, scene.frame_motion, *(layer.motion for layer in scene.layers)]
     words += [f"{m.kind[:6]}{m.extent_px:.0f}" for m in moving if m]
-    words += [f"[{layer.cutout.kind.replace('own_', '')} {layer.coverage}{' ring' if layer.ring_px else ''}]" for layer in scene.layers]
+    words += [
+        f"[{layer.cutout.kind.replace('own_', '')} {layer.coverage}{' ring' if layer.ring_px else ''}]"
+        for layer in scene.layers
+    ]
     lenses = [scene.background_defocus if scene.layers else None, scene.frame_defocus]
     words += [f"f{d.radius_px:.0f}" for d in lenses if d]
     return " ".join(words)
@@ -35,10 +38,14 @@ def sheet(samples: Samples, captions: list[str], *, n_columns: int = 3) -> np.nd
         rgb = samples.image[i].permute(1, 2, 0).cpu().numpy()
         planes = (samples.mask[i, 0], samples.extent[i, 0] / EXTENT_FULL_SCALE_PX, samples.evidence[i, 0])
         cells = np.vstack([np.clip(p.cpu().numpy(), 0, 1) for p in planes])
-        strip = cv2.resize((cells * 255).astype(np.uint8), (rgb.shape[1] // 3, rgb.shape[0]), interpolation=cv2.INTER_AREA)
+        strip = cv2.resize(
+            (cells * 255).astype(np.uint8), (rgb.shape[1] // 3, rgb.shape[0]), interpolation=cv2.INTER_AREA
+        )
         panel = np.hstack([cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), cv2.cvtColor(strip, cv2.COLOR_GRAY2BGR)])
         panel = np.pad(panel, ((0, 18), (0, 4), (0, 0)))
-        panels.append(cv2.putText(panel, text[:70], (2, panel.shape[0] - 5), 0, 0.38, (0, 255, 255), 1, cv2.LINE_AA))
+        panels.append(
+            cv2.putText(panel, text[:70], (2, panel.shape[0] - 5), 0, 0.38, (0, 255, 255), 1, cv2.LINE_AA)
+        )
     panels += [np.zeros_like(panels[0])] * (-len(panels) % n_columns)
     return np.vstack([np.hstack(panels[i : i + n_columns]) for i in range(0, len(panels), n_columns)])
 
@@ -50,7 +57,9 @@ def main() -> None:
     parser.add_argument("--split", choices=("train", "val"), default="train")
     parser.add_argument("--n", type=int, default=24)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--size", type=int, default=320, help=f"px, a multiple of 16 (labels at stride {STRIDE})")
+    parser.add_argument(
+        "--size", type=int, default=320, help=f"px, a multiple of 16 (labels at stride {STRIDE})"
+    )
     parser.add_argument("--easy", action="store_true", help="the first stage of the curriculum")
     parser.add_argument("--out", type=Path, default=WORK / "preview.png")
     args = parser.parse_args()

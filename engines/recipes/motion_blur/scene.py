@@ -19,7 +19,14 @@ STAGE_KINDS = (  # the curriculum: what moves how in stages 1, 2, 3
     ("straight", "walk", "curved", "rolling", "edge_ring"),
     ("straight", "walk", "curved", "rolling", "edge_ring", "zoom_rotation"),
 )
-KIND_WEIGHTS = {"straight": 5.0, "curved": 2.0, "walk": 1.5, "zoom_rotation": 1.8, "rolling": 0.7, "edge_ring": 0.6}
+KIND_WEIGHTS = {
+    "straight": 5.0,
+    "curved": 2.0,
+    "walk": 1.5,
+    "zoom_rotation": 1.8,
+    "rolling": 0.7,
+    "edge_ring": 0.6,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +47,8 @@ class Mixture:
 
 
 EASY = Mixture(
-    stage=1, modes=(0.33, 0.33, 0.10, 0.12, 0.12), background_defocus=0.1, object_defocus=0.0, frame_softness=0.12,
-    degraded=0.2, min_extent_px=7.0, easy=True,
+    stage=1, modes=(0.33, 0.33, 0.10, 0.12, 0.12), background_defocus=0.1, object_defocus=0.0,
+    frame_softness=0.12, degraded=0.2, min_extent_px=7.0, easy=True,
 )  # fmt: skip
 STAGES = (EASY, Mixture(stage=2), Mixture(stage=3))
 
@@ -179,7 +186,11 @@ def draw_camera(rng: np.random.Generator, mix: Mixture) -> Camera:
 
 def draw_layer(rng: np.random.Generator, mix: Mixture, mode: str, photo: int, traits: Traits) -> ObjectLayer:
     """One object; it moves in modes `object` and `both`, stands still before a moving background in `pan`."""
-    coverage = str(rng.choice(["sharp", "full", "partial"], p=mix.coverage)) if mode in ("object", "both") else "sharp"
+    coverage = (
+        str(rng.choice(["sharp", "full", "partial"], p=mix.coverage))
+        if mode in ("object", "both")
+        else "sharp"
+    )
     ring = mix.stage >= 2 and rng.random() < KIND_WEIGHTS["edge_ring"] / sum(KIND_WEIGHTS.values())
     return ObjectLayer(
         cutout=draw_cutout(rng, photo, traits),

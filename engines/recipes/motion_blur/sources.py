@@ -121,7 +121,11 @@ def _load(folder: Path, name: str, shard: int, device: str) -> Photo:
     stem = folder / str(shard) / name.replace("/", "__").rsplit(".", 1)[0]
 
     def grey(kind: str) -> Tensor | None:
-        label = cv2.imread(f"{stem}.{kind}.png", cv2.IMREAD_GRAYSCALE) if Path(f"{stem}.{kind}.png").exists() else None
+        label = (
+            cv2.imread(f"{stem}.{kind}.png", cv2.IMREAD_GRAYSCALE)
+            if Path(f"{stem}.{kind}.png").exists()
+            else None
+        )
         return None if label is None else torch.from_numpy(label).to(device)
 
     rgb = cv2.cvtColor(cv2.imread(f"{stem}.jpg"), cv2.COLOR_BGR2RGB)

@@ -1,13 +1,13 @@
 """Scenes -> blurred pictures with labels, batched, on CPU or GPU, in linear light.
 
 One exposure: background out of focus and moving, objects over it front to back, each moving in its own way
-(warped or convolved *premultiplied*, so that no colour leaks over its outline), then the lens, then the camera.
+(warped or convolved *premultiplied*, so that no colour leaks over its outline), then lens, then camera.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,7 +21,11 @@ from .kernels import Defocus, Motion, defocus_kernel
 from .labels import evidence, evidence_margin_px, soft_mask, to_cells
 from .model import STRIDE
 from .scene import ObjectLayer, Scene, Traits
-from .sources import Photo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .sources import Photo
 
 MARGIN_PX = 40  # more than half of the longest blur: convolutions are circular
 CODEC_GRID_PX = 16  # the crop falls anywhere on the codec's block grid
@@ -30,7 +34,7 @@ MOVED_ALPHA = 0.1  # a pixel shows a moving object from this alpha on
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
-    """image (B, 3, S, S) uint8 RGB; at stride 4, (B, 1, S/4, S/4) float32: mask 0..1, extent px, evidence 0.15..1."""
+    """image (B, 3, S, S) uint8; (B, 1, S/4, S/4) float32: mask 0..1, extent px, evidence 0.15..1."""
 
     image: Tensor
     mask: Tensor
@@ -40,7 +44,7 @@ class Samples:
 
 @dataclass(slots=True, eq=False)
 class Canvas:
-    """The pictures while they are made: without blur, out of focus only, exposed; and the extent of motion."""
+    """Pictures while they are made: without blur, out of focus only, exposed; and the extent of motion."""
 
     sharp: Tensor  # (B, 3, T, T) linear
     still: Tensor
@@ -50,7 +54,7 @@ class Canvas:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Placed:
-    """An object in its view: alpha (1, T, T), colours (3, T, T), and the map of where it may move (1, T, T)."""
+    """An object in its view: alpha (1, T, T), colours (3, T, T), the map of where it may move (1, T, T)."""
 
     layer: ObjectLayer
     alpha: Tensor
@@ -93,7 +97,9 @@ def _set_up(scene: Scene, photos: Sequence[Photo], side: int) -> tuple[Tensor, l
     return (_fill(view, torch.stack(own).amax(0)) if own else view), placed
 
 
-def _place(layer: ObjectLayer, photos: Sequence[Photo], photo: Photo, window: views.Window, view: Tensor) -> Placed:
+def _place(
+    layer: ObjectLayer, photos: Sequence[Photo], photo: Photo, window: views.Window, view: Tensor
+) -> Placed:
     """The object of a layer; an outline that is not to be had becomes a blob, which always is."""
     cutout, side = layer.cutout, view.shape[-1]
     is_own = cutout.kind.startswith("own_") or cutout.kind in ("shape", "blob")
@@ -108,7 +114,9 @@ def _place(layer: ObjectLayer, photos: Sequence[Photo], photo: Photo, window: vi
     if is_own:
         colour = view
     elif cutout.kind == "text":
-        colour = view.new_tensor(rng.uniform(0, 1, 3) ** views.DECODE_GAMMA)[:, None, None].expand(3, side, side)
+        colour = view.new_tensor(rng.uniform(0, 1, 3) ** views.DECODE_GAMMA)[:, None, None].expand(
+            3, side, side
+        )
     else:
         colour = views.look(lender, at, side, 0.0) * cutout.gain
     return Placed(layer, alpha, colour, _where_it_moves(layer, alpha, photo, window, rng), is_own)

@@ -2,7 +2,7 @@
 
 OMP_NUM_THREADS=1 taskset -c 0 nice -n 19 python -m engines.recipes.motion_blur.train .work/motion_blur/run1 \
     --stage .work/motion_blur/set1:1 --init sketch.npz --lr 4e-4 --steps 1500
-torchrun --nproc-per-node 2 -m engines.recipes.motion_blur.train ...                            # several processes
+torchrun --nproc-per-node 2 -m engines.recipes.motion_blur.train ...           # several processes
 A curriculum is several --stage FOLDER[,FOLDER]:SHARE, in order.
 """
 
@@ -64,7 +64,9 @@ class Trainer:
         self.optimiser = _optimiser(self.network, settings.lr)
         if self.path.exists():
             self._resume()
-        self.parallel: nn.Module = DistributedDataParallel(self.network) if dist.is_initialized() else self.network
+        self.parallel: nn.Module = (
+            DistributedDataParallel(self.network) if dist.is_initialized() else self.network
+        )
         opened = [[StoredSet(f) for f in folders] for folders, _ in settings.stages]
         self.samplers = [Sampler(s, batch=settings.batch, seed=settings.seed, rank=self.rank) for s in opened]
 
@@ -111,7 +113,9 @@ class Trainer:
         """The curriculum's sampler at this step."""
         shares = torch.tensor([share for _, share in self.settings.stages])
         ends = (shares.cumsum(0) / shares.sum() * self.settings.steps).tolist()
-        return next((s for s, end in zip(self.samplers, ends, strict=True) if self.step < end), self.samplers[-1])
+        return next(
+            (s for s, end in zip(self.samplers, ends, strict=True) if self.step < end), self.samplers[-1]
+        )
 
     def _train_step(self, batch: Batch) -> dict[str, Tensor]:
         rate = learning_rate(self.settings, self.step)
@@ -133,7 +137,9 @@ class Trainer:
     def _follow(self) -> None:
         """Move the average towards the network; quickly at first, so that it forgets its start."""
         decay = min(self.settings.ema, (1 + self.step) / (10 + self.step))
-        for mean, now in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
+        for mean, now in zip(
+            self.average.state_dict().values(), self.network.state_dict().values(), strict=True
+        ):
             if mean.dtype.is_floating_point:
                 mean.lerp_(now, 1 - decay)
             else:
@@ -187,7 +193,9 @@ def parse_stage(text: str) -> tuple[tuple[Path, ...], float]:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path, help="checkpoint, log and curves go here")
     parser.add_argument("--stage", action="append", type=parse_stage, required=True, dest="stages")
     parser.add_argument("--steps", type=int, required=True)

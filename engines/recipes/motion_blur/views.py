@@ -1,8 +1,9 @@
-"""Square views of photos in linear light, and the outlines of objects in them. One view at a time, on any device."""
+"""Square views of photos in linear light and outlines of objects in them, one at a time, on any device."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -10,8 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .scene import CutOut
 from .sources import PARTS, Photo
+
+if TYPE_CHECKING:
+    from .scene import CutOut
 
 DECODE_GAMMA = 2.2
 MAX_ENLARGE = 1.15
@@ -64,7 +67,9 @@ def centre_window(window: Window, photo: Photo, at_xy: tuple[float, float]) -> W
     height, width = photo.matte.shape
     left, top = int(x - window.side * at_xy[1]), int(y - window.side * 0.5)
     return Window(
-        min(max(left, 0), max(0, width - window.side)), min(max(top, 0), max(0, height - window.side)), window.side
+        min(max(left, 0), max(0, width - window.side)),
+        min(max(top, 0), max(0, height - window.side)),
+        window.side,
     )
 
 
@@ -102,7 +107,14 @@ def outline(cutout: CutOut, photo: Photo, window: Window, side_px: int) -> Tenso
     """Alpha of an object, (1, side, side) float32 in [0, 1], or None if the view holds no such object."""
     rng = np.random.default_rng(cutout.seed)
     kind = cutout.kind.removeprefix("own_").removeprefix("other_")
-    makers = {"matte": _person, "part": _part, "segments": _segments, "shape": _shape, "blob": _blob, "text": _text}
+    makers = {
+        "matte": _person,
+        "part": _part,
+        "segments": _segments,
+        "shape": _shape,
+        "blob": _blob,
+        "text": _text,
+    }
     alpha = makers[kind](photo, window, side_px, rng)
     if alpha is None:
         return None
@@ -120,7 +132,9 @@ def _part(photo: Photo, window: Window, side_px: int, rng: np.random.Generator) 
     """A face with or without hair, or the hands."""
     if photo.parts is None:
         return None
-    wanted = ((PARTS["face"],), (PARTS["face"], PARTS["hair"]), (PARTS["hand"],), (PARTS["hand"],))[int(rng.integers(4))]
+    wanted = ((PARTS["face"],), (PARTS["face"], PARTS["hair"]), (PARTS["hand"],), (PARTS["hand"],))[
+        int(rng.integers(4))
+    ]
     chosen = torch.isin(photo.parts, torch.tensor(wanted, device=photo.parts.device, dtype=photo.parts.dtype))
     return soften(cut(chosen[None] * 255.0, window, side_px) / 255, 1.0)
 
@@ -129,7 +143,9 @@ def _segments(photo: Photo, window: Window, side_px: int, rng: np.random.Generat
     height, width = photo.rgb.shape[1:]
     names = int(photo.segments.max()) + 1
     chosen = rng.permutation(names)[: int(rng.integers(1, max(2, names - 1)))]
-    member = torch.isin(photo.segments, torch.as_tensor(chosen, device=photo.segments.device, dtype=torch.uint8))
+    member = torch.isin(
+        photo.segments, torch.as_tensor(chosen, device=photo.segments.device, dtype=torch.uint8)
+    )
     full = F.interpolate(member[None, None].float() * 255, (height, width), mode="bilinear")[0]
     steep = float(rng.uniform(2, 12))
     return ((cut(full, window, side_px) / 255 - 0.5) * steep + 0.5).clamp(0, 1)
@@ -140,7 +156,9 @@ def _shape(photo: Photo, _: Window, side_px: int, rng: np.random.Generator) -> T
     centre, size = rng.uniform(0.2, 0.8, 2) * side_px, rng.uniform(0.08, 0.4, 2) * side_px
     angle = float(rng.uniform(0, 180))
     if rng.random() < 0.5:
-        cv2.ellipse(canvas, tuple(map(int, centre)), tuple(map(int, size)), angle, 0, 360, 1.0, -1, cv2.LINE_AA)
+        cv2.ellipse(
+            canvas, tuple(map(int, centre)), tuple(map(int, size)), angle, 0, 360, 1.0, -1, cv2.LINE_AA
+        )
     else:
         box = cv2.boxPoints((tuple(map(float, centre)), tuple(map(float, size * 2)), angle))
         cv2.fillPoly(canvas, [box.astype(np.int32)], 1.0)
@@ -161,13 +179,18 @@ def _text(photo: Photo, _: Window, side_px: int, rng: np.random.Generator) -> Te
     for line in range(int(rng.integers(1, 4))):
         word = "".join(rng.choice(list("AEIOUNRSTLMDaeiounrstlmd 0123456789"), int(rng.integers(6, 22))))
         scale = float(rng.uniform(0.5, 3.0))
-        origin = (int(rng.uniform(0, 0.4) * side_px), int(rng.uniform(0.15, 0.85) * side_px) + int(line * 34 * scale))
-        cv2.putText(canvas, word, origin, int(rng.integers(0, 8)), scale, 255, int(1 + 2 * scale), cv2.LINE_AA)
+        origin = (
+            int(rng.uniform(0, 0.4) * side_px),
+            int(rng.uniform(0.15, 0.85) * side_px) + int(line * 34 * scale),
+        )
+        cv2.putText(
+            canvas, word, origin, int(rng.integers(0, 8)), scale, 255, int(1 + 2 * scale), cv2.LINE_AA
+        )
     return torch.from_numpy(canvas)[None].to(photo.rgb.device).float() / 255
 
 
 def soften(plane: Tensor, sigma_px: float) -> Tensor:
-    """Gaussian blur of a (C, H, W) plane, separable, mirrored borders; no more than the identity at sigma 0."""
+    """Gaussian blur of a (C, H, W) plane, separable, mirrored borders; the identity under 0.2 px."""
     if sigma_px < 0.2:
         return plane
     radius = int(np.ceil(3 * sigma_px))
