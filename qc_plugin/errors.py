@@ -35,6 +35,12 @@ class EngineError(QcError):
     exit_code = 2
 
 
+class HookError(QcError):
+    """An installed package's hook failed and the policy is `fail`; the report it heard of is in place."""
+
+    exit_code = 2
+
+
 class AssetError(QcError):
     """One asset cannot be checked. Caught per asset: its row says why and the batch goes on."""
 

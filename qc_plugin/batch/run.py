@@ -14,7 +14,7 @@ from qc_plugin.batch.plan import find_files
 from qc_plugin.batch.pool import run_isolated
 from qc_plugin.batch.work import AssetOutcome, Workshop, done_already, quarantine
 from qc_plugin.errors import UsageError
-from qc_plugin.hooks import plugin_manager
+from qc_plugin.hooks.installed import packages
 
 if TYPE_CHECKING:
     from qc_plugin.config import RunConfig
@@ -66,7 +66,7 @@ def scan(paths: Sequence[Path], config: RunConfig, progress: Progress | None = N
         _tell(progress, outcome, len(outcomes), len(found.assets))
     ordered = tuple(outcomes[path] for path in found.assets)
     n_failed = sum(o.verdict == "error" for o in ordered)
-    plugin_manager().hook.batch_finished(reports=config.reports, n_done=len(ordered), n_failed=n_failed)
+    packages().batch_finished(config, len(ordered), n_failed)
     return ScanResult(
         ordered, found.ignored, time.monotonic() - started, n_reused, Counter(o.verdict for o in ordered)
     )

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qc_plugin.batch.identity import canonical_hash, hash_file, judge_key, measure_key
 from qc_plugin.errors import AssetError, QcError, Quarantined, TemporaryError
-from qc_plugin.hooks import plugin_manager
+from qc_plugin.hooks.installed import packages
 from qc_plugin.inference.spec import load_spec
-from qc_plugin.report.write import report_path_for, write_report
+from qc_plugin.report.write import report_path_for, write_partial, write_report
 from qc_plugin.scoring.ruleset import RuleSet, load_rules
 from qc_plugin.types import Asset, AssetKind, AssetReport, Coverage, EngineUse, Provenance, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from qc_plugin.config import RunConfig
-    from qc_plugin.pipeline import Engines
+    from qc_plugin.pipeline import Checked, Engines, Watch
+
+    Publisher = Callable[[Checked], Path | None]
 
 log = logging.getLogger(__name__)
 ENGINES = ("motion_blur", "regions")
@@ -44,14 +46,20 @@ class AssetOutcome:
     frames: Mapping[str, int] | None = None
     seconds: float = 0.0
     reused: bool = False
+    retryable: bool = False  # the same call may give more later
+    delivered: tuple[str, ...] = ()  # addresses that report sinks have named
 
 
 class Workshop:
     """Engines, rules and settings of a worker, opened once."""
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(
+        self, config: RunConfig, *, rules: RuleSet | None = None, publisher: Publisher | None = None
+    ) -> None:
+        """`publisher` writes what people look at and gives the sheet's path; by default sheet and stills."""
         self.config = config
-        self.rules = load_rules(config.rules)
+        self.rules = rules or rules_of(config)
+        self._publisher = publisher
         self._engines: Engines | None = None
 
     @property
@@ -64,15 +72,18 @@ class Workshop:
             self._engines = Engines.load(backend=c.backend, precision=c.precision, threads=c.threads)
         return self._engines
 
-    def process(self, path: Path, sha256: str | None) -> AssetOutcome:
-        """Check one asset, make its report visible. Only a broken setup raises; a bad asset is an outcome."""
+    def process(self, path: Path, sha256: str | None, watch: Watch | None = None) -> AssetOutcome:
+        """Check one asset, make its report visible. Only a broken setup raises; a bad asset is an outcome.
+
+        `watch` may stop it after a batch of frames; the part is then kept beside the place of the report.
+        """
         started = time.monotonic()
         asset = Asset(id=sha256 or canonical_hash({"path": str(path)}), path=str(path), kind="video")
         try:
             asset = Asset(id=sha256 or hash_file(path), path=str(path), kind="video")
-            return self._check(asset, started)
+            return self._check(asset, started, watch)
         except TemporaryError as error:  # nothing durable: the next run tries again
-            return _outcome(self._error_report(asset, error), None, None, started)
+            return replace(_outcome(self._error_report(asset, error), None, None, started), retryable=True)
         except AssetError as error:
             report = self._error_report(asset, error)
         except QcError:
@@ -80,31 +91,55 @@ class Workshop:
         except Exception as error:  # the one broad net: our bug costs this asset, not the batch
             log.exception("%s: internal error", path)
             report = self._error_report(asset, error)
-        return _outcome(report, write_report(report, self.config.reports), None, started)
+        return self._told(_outcome(report, write_report(report, self.config.reports), None, started))
 
-    def _check(self, asset: Asset, started: float) -> AssetOutcome:
+    def _check(self, asset: Asset, started: float, watch: Watch | None) -> AssetOutcome:
         from qc_plugin.batch.publish import publish
         from qc_plugin.pipeline import check_asset
 
         keys = keys_for(self.config, asset.id, self.rules)
         origin = provenance(self.config, self.rules, keys, self.engines.uses)
-        checked = check_asset(asset, self.engines, self.rules, self.config, origin)
+        checked = check_asset(asset, self.engines, self.rules, self.config, origin, watch)
         try:
-            sheet = publish(checked, self.config)
+            if checked.stopped:
+                return self._part(checked, started)
+            sheet = self._publisher(checked) if self._publisher else publish(checked, self.config)
             path = write_report(checked.report, self.config.reports)
         finally:
             checked.close()
-        plugin_manager().hook.asset_finished(report=checked.report, path=path)
-        return _outcome(checked.report, path, sheet, started)
+        return self._told(_outcome(checked.report, path, sheet, started))
+
+    def _part(self, checked: Checked, started: float) -> AssetOutcome:
+        """A run that was stopped: its part is shown, but nothing takes it for the report."""
+        from qc_plugin.batch.publish import publish
+
+        # No stills: the ranks of the whole would leave those of the part lying beside them.
+        sheet = publish(checked, self.config.model_copy(update={"stills": False}))
+        path = write_partial(checked.report, self.config.reports)
+        return replace(_outcome(checked.report, path, sheet, started), retryable=True)
+
+    def _told(self, outcome: AssetOutcome) -> AssetOutcome:
+        """Let installed packages deliver and hear of a durable report."""
+        assert outcome.report is not None
+        delivered = packages().deliver(outcome.report, outcome.sheet, self.config)
+        packages().asset_finished(outcome.report, self.config)
+        return replace(outcome, delivered=tuple(delivered))
 
     def _error_report(self, asset: Asset, error: Exception) -> AssetReport:
         return error_report(asset, error, self.config, self.rules)
+
+
+def rules_of(config: RunConfig) -> RuleSet:
+    """The rule set of a run; measures of installed packages are known to it."""
+    packages().measures(config)
+    return load_rules(config.rules)
 
 
 def keys_for(config: RunConfig, asset_id: str, rules: RuleSet) -> tuple[str, str]:
     """(measure key, judge key) of an asset under the present engines, decode settings and rules."""
     engines = {name: load_spec(name).model.sha256 for name in ENGINES}
     decode = {"sample": config.sample, "reader": config.reader, "limits": config.limits}
+    decode |= {f"measure {extra.measure.name}": extra.version for extra in packages().measures(config)}
     measures = measure_key(asset_id, engines, decode)
     return measures, judge_key(measures, rules.sha256)
 
@@ -152,7 +187,7 @@ def done_already(
     paths: Iterable[Path], known: Mapping[Path, str], config: RunConfig
 ) -> dict[Path, AssetOutcome]:
     """Outcomes of assets whose report is already there under the same keys; nothing is decoded or hashed."""
-    rules = load_rules(config.rules)
+    rules = rules_of(config)
     found: dict[Path, AssetOutcome] = {}
     for path in paths:
         if path not in known:
@@ -213,7 +248,7 @@ def quarantine(path: Path, config: RunConfig) -> AssetOutcome:
         f"{path}: crashed the decoder twice; it will not be tried again until its content changes"
     )
     asset = Asset(id=hash_file(path), path=str(path), kind="video")
-    report = error_report(asset, error, config, load_rules(config.rules))
+    report = error_report(asset, error, config, rules_of(config))
     return _outcome(report, write_report(report, config.reports), None, started)
 
 

@@ -1,1 +1,1 @@
-"""What a host talks to: events in, JSON lines out, and the loops around them (queue, watch folder, webhook)."""
+"""What a host talks to: events in, JSON lines out, and the loops around them."""

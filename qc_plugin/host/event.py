@@ -1,7 +1,7 @@
 """The event a host sends: one JSON object, checked before anything is touched.
 
-A field we do not know is named and ignored, so that a newer host can talk to an older plugin; a setting we do not
-know is an error, because a misspelt `rules` that is ignored would judge by the wrong ones.
+A field we do not know is named and ignored, so that a newer host can talk to an older plugin; a setting we do
+not know is an error, because a misspelt `rules` that is ignored would judge by the wrong ones.
 """
 
 from __future__ import annotations
@@ -32,9 +32,15 @@ class _Open(BaseModel):
 class AssetRef(_Open):
     """What to look at."""
 
-    uri: Text = Field(description="A path, a file:// or s3:// address, or what an installed asset_resolver knows")
-    id: Annotated[str, Field(max_length=4096)] | None = Field(None, description="The host's name for it; given back")
-    kind: Literal["video", "artwork"] | None = Field(None, description="What the host takes it for; a mismatch warns")
+    uri: Text = Field(
+        description="A path, a file:// or s3:// address, or what an installed asset_resolver knows"
+    )
+    id: Annotated[str, Field(max_length=4096)] | None = Field(
+        None, description="The host's name for it; given back"
+    )
+    kind: Literal["video", "artwork"] | None = Field(
+        None, description="What the host takes it for; a mismatch warns"
+    )
     content: str | None = Field(None, description="What it shows, e.g. live-action or animation; given back")
 
 
@@ -47,8 +53,12 @@ class EventSettings(BaseModel):
     sample: str | None = Field(None, description="Frames to score: <number>fps, keyframes, all or auto")
     reports: str | None = Field(None, description="Where reports go")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Device for the engines")
-    fail_on: Literal["reject", "review", "never"] = Field("reject", description="From which verdict on `stop` is true")
-    dry_run: bool = Field(default=False, description="Decide and report, but stop nothing, store and send nothing")
+    fail_on: Literal["reject", "review", "never"] = Field(
+        "reject", description="From which verdict on `stop` is true"
+    )
+    dry_run: bool = Field(
+        default=False, description="Decide and report, but stop nothing, store and send nothing"
+    )
 
 
 class Event(_Open):
@@ -59,7 +69,9 @@ class Event(_Open):
     id: Annotated[str, Field(min_length=1, max_length=512)] = Field(
         description="Of this event, chosen by the host; the same id gives the stored result"
     )
-    asset: AssetRef | None = Field(None, description="The asset; needed by asset.ingested and artwork.submitted")
+    asset: AssetRef | None = Field(
+        None, description="The asset; needed by asset.ingested and artwork.submitted"
+    )
     candidates: Annotated[list[AssetRef], Field(max_length=500)] | None = Field(
         None, description="Stills to choose from (thumbnail.candidates), instead of `asset`"
     )
@@ -75,7 +87,7 @@ class Event(_Open):
 
 
 def parse_event(raw: bytes) -> tuple[Event, list[str]]:
-    """The event in `raw`, and a warning per field we do not know. Raises UsageError or ConfigError with the fix."""
+    """The event in `raw`, and a warning per field we do not know. Raises UsageError or ConfigError."""
     data = _load(raw)
     _check_head(data)
     try:
@@ -88,13 +100,17 @@ def parse_event(raw: bytes) -> tuple[Event, list[str]]:
 
 def fingerprint(event: Event) -> str:
     """SHA-256 of what is asked: a repeated id with another question is a mistake of the host."""
-    asked = event.model_dump(mode="json", include={"event", "asset", "candidates", "task", "paths", "settings"})
+    asked = event.model_dump(
+        mode="json", include={"event", "asset", "candidates", "task", "paths", "settings"}
+    )
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 def _load(raw: bytes) -> dict[str, Any]:
     if len(raw) > EVENT_LIMIT_BYTES:
-        raise UsageError(f"the event is larger than {EVENT_LIMIT_BYTES >> 20} MiB; send addresses, not content")
+        raise UsageError(
+            f"the event is larger than {EVENT_LIMIT_BYTES >> 20} MiB; send addresses, not content"
+        )
     if not raw.strip():
         raise UsageError("no event on standard input; send one JSON object, see `qc-plugin schema event`")
     try:
@@ -103,12 +119,14 @@ def _load(raw: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise UsageError(f"the event is not one JSON object in UTF-8: {error}") from error
     if not isinstance(data, dict):
-        raise UsageError(f"the event is not one JSON object, but {type(data).__name__}; see `qc-plugin schema event`")
+        raise UsageError(
+            f"the event is not one JSON object, but {type(data).__name__}; see `qc-plugin schema event`"
+        )
     return data
 
 
 def _check_depth(raw: bytes) -> None:
-    """Refuse deep nesting before the parser recurses into it (brackets inside text count too: it is a bound)."""
+    """Refuse deep nesting before the parser recurses into it (brackets inside text count too)."""
     depth = 0
     for byte in raw:
         depth += (byte in b"[{") - (byte in b"]}")

@@ -1,4 +1,4 @@
-"""What a host reads: one JSON object a line, `progress` as it goes, then one `result`, or one `error` instead."""
+"""What a host reads: one JSON object a line: `progress` as it goes, then one `result` or `error`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ class Problem(_Line):
 
     text: str = Field(description="One sentence that ends with the fix")
     error_class: str = Field(alias="class")
-    exit_code: int = Field(description="2 usage or rules, 20-22 the asset, 70 our bug, 75 try later, 143 stopped")
+    exit_code: int = Field(
+        description="2 usage or rules, 20-22 the asset, 70 our bug, 75 try later, 143 stopped"
+    )
     retryable: bool = Field(description="Whether the same event may succeed later without anybody acting")
 
 
@@ -66,7 +68,9 @@ class Choice(_Line):
     score: float | None = Field(None, description="Higher is better")
     decision: Decision | None = None
     still: str | None = Field(None, description="Where the picture was written")
-    crops: dict[str, list[int]] = Field(default_factory=dict, description="Ratio to box x0, y0, x1, y1 in pixels")
+    crops: dict[str, list[int]] = Field(
+        default_factory=dict, description="Ratio to box x0, y0, x1, y1 in pixels"
+    )
     why: str | None = None
 
 
@@ -93,12 +97,16 @@ class Result(_Line):
     degraded: bool = Field(default=False, description="Frames were damaged")
     repaired: bool = False
     retryable: bool = Field(default=False, description="Whether sending the same event again may give more")
-    replayed: bool = Field(default=False, description="This id was answered before; the stored answer, no work")
+    replayed: bool = Field(
+        default=False, description="This id was answered before; the stored answer, no work"
+    )
     reused: bool = Field(default=False, description="The same content was checked before under the same keys")
     asset: ResultAsset | None = None
     frames: dict[Decision, int] = Field(default_factory=dict)
     reasons: list[Reason] = Field(default_factory=list, description="The worst first, at most 50")
-    ranking: list[Choice] | None = Field(None, description="Of thumbnail.candidates, best first, then the dropped")
+    ranking: list[Choice] | None = Field(
+        None, description="Of thumbnail.candidates, best first, then the dropped"
+    )
     task: TaskSummary | None = None
     report: str | None = None
     sheet: str | None = None

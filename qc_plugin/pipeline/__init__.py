@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qc_plugin.decode import sniff_kind
-from qc_plugin.pipeline.measure import Engines, Measured, measure_artwork, measure_video, timed
+from qc_plugin.pipeline.measure import Engines, Measured, Watch, measure_artwork, measure_video, timed
 from qc_plugin.scoring.evaluate import judge_asset, judge_frame
 from qc_plugin.scoring.measures import apply_limits
 from qc_plugin.scoring.rank import rank_frames
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from qc_plugin.scoring.ruleset import RuleSet
     from qc_plugin.stages.spool import PictureSpool
 
-__all__ = ["Checked", "Engines", "check_asset"]
+__all__ = ["Checked", "Engines", "Watch", "check_asset"]
 
 
 @dataclass(slots=True)
@@ -31,6 +31,7 @@ class Checked:
 
     report: AssetReport
     pictures: PictureSpool
+    stopped: bool = False  # by `watch`: a part, to be done again with more time
 
     def close(self) -> None:
         """Give the pictures' space back."""
@@ -38,27 +39,36 @@ class Checked:
 
 
 def check_asset(
-    asset: Asset, engines: Engines, rules: RuleSet, config: RunConfig, provenance: Provenance
+    asset: Asset,
+    engines: Engines,
+    rules: RuleSet,
+    config: RunConfig,
+    provenance: Provenance,
+    watch: Watch | None = None,
 ) -> Checked:
-    """Check one asset: measure, judge, rank. Raises AssetError when it cannot be decoded at all."""
+    """Check one asset: measure, judge, rank. Raises AssetError when it cannot be decoded at all.
+
+    `watch` hears the share that is done and may stop the work after a batch of frames: the report then says
+    `incomplete` (TemporaryError when nothing was scored yet).
+    """
     asset = replace(asset, kind=sniff_kind(asset.path))
     measure = measure_artwork if asset.kind == "artwork" else measure_video
-    measured = measure(asset, engines, config)
+    measured = measure(asset, engines, config, watch)
     with timed(measured.seconds, "judge"):
         report = _judge(asset, measured, rules, provenance)
-    return Checked(report, measured.pictures)
+    return Checked(report, measured.pictures, measured.stopped)
 
 
 def _judge(asset: Asset, measured: Measured, rules: RuleSet, provenance: Provenance) -> AssetReport:
     """Decisions, ranks and the verdict from the measures alone; nothing here needs a pixel."""
     media, stats = measured.media, measured.stats
     assert media is not None
-    scores = [apply_limits(score, rules.measure_limits) for score in measured.scores]
+    scores = [apply_limits(score, rules.limits) for score in measured.scores]
     judgements = [judge_frame(score, rules) for score in scores]
     ranking = rank_frames(
         scores, judgements, rules, size_px=(media.width_px, media.height_px), similarity=similarity
     )
-    incomplete = stats.ended_early
+    incomplete = stats.ended_early or measured.stopped
     verdict, findings = judge_asset(scores, judgements, ranking.ranks, rules, incomplete=incomplete)
     rows = zip(scores, judgements, ranking.ranks, strict=True)
     return AssetReport(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from qc_plugin.decode import SamplePlan, VideoReader, load_artwork, open_video, parse_sample, select
 from qc_plugin.decode.limits import PROFILES
-from qc_plugin.errors import UnsupportedAsset
+from qc_plugin.errors import TemporaryError, UnsupportedAsset
+from qc_plugin.pipeline.extra import with_extra
 from qc_plugin.scoring.measures import FrameFacts, MeasureLimits, score_frame
 from qc_plugin.stages.ahead import Ahead
 from qc_plugin.stages.regions import RegionDetector, track
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from qc_plugin.config import RunConfig
 
+Watch = Callable[[float], bool]  # told the share that is done, after every batch; False: stop here
 BATCH = 4  # frames a network run; more gains nothing on a CPU and costs memory
 AHEAD = 6  # sampled frames decoded ahead: 36 MB of 1080p
 
@@ -38,8 +41,10 @@ class Engines:
     @classmethod
     def load(cls, *, backend: str = "auto", precision: str = "auto", threads: int | None = None) -> Engines:
         """Load both engines. Raises EngineError when one is missing, altered, or cannot run here."""
-        how = {"backend": backend, "precision": precision, "threads": threads}
-        return cls(BlurSegmenter.load(**how), RegionDetector.load(**how))
+        return cls(
+            BlurSegmenter.load(backend=backend, precision=precision, threads=threads),
+            RegionDetector.load(backend=backend, precision=precision, threads=threads),
+        )
 
     @property
     def uses(self) -> tuple[EngineUse, ...]:
@@ -65,9 +70,11 @@ class Measured:
     media: MediaInfo | None = None
     stats: DecodeStats = field(default_factory=DecodeStats)
     seconds: dict[str, float] = field(default_factory=dict)
+    stopped: bool = False  # by the one who watches; what was measured until then is kept
 
 
-def measure_video(asset: Asset, engines: Engines, config: RunConfig) -> Measured:
+def measure_video(asset: Asset, engines: Engines, config: RunConfig, watch: Watch | None = None) -> Measured:
+    """Measure the sampled frames of a video, until its end or until `watch` says stop."""
     """Sampled frames of a video, scored; the caller closes the pictures. Raises AssetError."""
     limits = PROFILES[config.limits]
     plan = parse_sample(config.sample, max_frames=limits.max_frames_scored)
@@ -77,7 +84,11 @@ def measure_video(asset: Asset, engines: Engines, config: RunConfig) -> Measured
         with open_video(asset.path, reader=config.reader, limits=limits) as reader:
             with Ahead(_sampled(reader, plan, shots, measured.seconds), AHEAD) as ahead:
                 for batch in _batches(ahead, BATCH):
-                    measured.scores.extend(_score(batch, engines, measured))
+                    if watch is not None and not watch(_share_done(measured, reader.info)):
+                        measured.stopped = True
+                        break
+                    scores = _score(batch, engines, measured)
+                    measured.scores.extend(with_extra(scores, [s.frame for s in batch], config))
             measured.media, measured.stats = reader.info, reader.stats
     except BaseException:
         measured.pictures.close()
@@ -91,13 +102,25 @@ def measure_video(asset: Asset, engines: Engines, config: RunConfig) -> Measured
     return measured
 
 
-def measure_artwork(asset: Asset, engines: Engines, config: RunConfig) -> Measured:
+def _share_done(measured: Measured, info: MediaInfo) -> float:
+    """0..1 of the duration; 0 where the container does not say how long it is."""
+    if not measured.scores or not info.duration_s:
+        return 0.0
+    return min(1.0, measured.scores[-1].pts_s / info.duration_s)
+
+
+def measure_artwork(
+    asset: Asset, engines: Engines, config: RunConfig, watch: Watch | None = None
+) -> Measured:
+    """Measure one picture; `watch` is asked once, before it."""
+    if watch is not None and not watch(0.0):
+        raise TemporaryError(f"{asset.path}: stopped before it was scored; allow more time")
     """A still picture, scored as one frame; the caller closes the pictures. Raises AssetError."""
     measured = Measured(PictureSpool())
     with timed(measured.seconds, "decode"):
         media, frame, preview = load_artwork(asset.path, limits=PROFILES[config.limits])
     sampled = Sampled(frame, measure_preview(preview), perceptual_hash(preview))
-    measured.scores = _score([sampled], engines, measured)
+    measured.scores = with_extra(_score([sampled], engines, measured), [frame], config)
     measured.media, measured.stats = media, DecodeStats(n_decoded=1)
     return measured
 

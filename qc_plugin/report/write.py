@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import uuid
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from qc_plugin.report.schema import SCHEMA, SCHEMA_VERSION
 from qc_plugin.report.text import plain_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from qc_plugin.types import AssetKind, AssetReport
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 _SCHEMA_NUMBER = SCHEMA_VERSION.rpartition("/")[2]
 _COMPRESSION_LEVEL = 6  # zstd: 2 % larger than 12 and three times faster
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def report_path(root: Path, report: AssetReport) -> Path:
@@ -46,6 +48,27 @@ def report_path_for(root: Path, asset_id: str, kind: AssetKind, judge_key: str) 
     return folder / f"{asset16}-{judge8}.parquet"
 
 
+def write_partial(report: AssetReport, root: Path) -> Path:
+    """Put what was found before a stop beside the place of the report, under a name no scan takes for it.
+
+    A later stop replaces it, and `write_report` removes it. Raises as `write_report`.
+    """
+    path = _partial_path(report_path(root, report))
+    temporary = path.with_name(f".tmp-{uuid.uuid4().hex}")
+    with _explained(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            _write_synced(temporary, _encode(report))
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return path
+
+
+def _partial_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.partial")
+
+
 def write_report(report: AssetReport, root: Path) -> Path:
     """Commit `report` under `root` and return its path; a finished report that is already there stays.
 
@@ -54,17 +77,23 @@ def write_report(report: AssetReport, root: Path) -> Path:
     """
     path = report_path(root, report)
     data = _encode(report)
-    try:
+    with _explained(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         _commit(data, path, report)
-    except OSError as error:
-        if error.errno in _DISK_FULL:
-            raise TemporaryError(f"{path.parent}: the disk is full; free some space and run again") from error
-        reason = error.strerror or str(error)
-        raise UsageError(
-            f"{path.parent}: cannot write the report ({reason}); choose a writable folder"
-        ) from error
+        _partial_path(path).unlink(missing_ok=True)
     return path
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """What the system refuses, as a sentence with the fix."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise TemporaryError(f"{folder}: the disk is full; free some space and run again") from error
+        reason = error.strerror or str(error)
+        raise UsageError(f"{folder}: cannot write the report ({reason}); choose a writable folder") from error
 
 
 def _encode(report: AssetReport) -> bytes:

@@ -1,0 +1,67 @@
+"""Every hook an installed package may implement, through the entry-point group `qc_plugin`.
+
+Only installed packages are loaded, never a path from an event or a rule file. `installed.py` calls them, each
+alone and guarded; `guard.py` keeps a hook that hangs, prints or raises away from the work.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pluggy
+
+from qc_plugin.scoring.measures import Measure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from qc_plugin.types import AssetReport, Box
+
+__all__ = ["GROUP", "ExtraMeasure", "Hooks", "Measure", "hookimpl", "hookspec"]
+
+GROUP = "qc_plugin"
+hookspec = pluggy.HookspecMarker(GROUP)
+hookimpl = pluggy.HookimplMarker(GROUP)
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraMeasure:
+    """A measure from a package: what it is, its version, and the function that takes it.
+
+    `function(rgb, box)` gets the frame (H, W, 3) uint8 sRGB, read-only, and a box in its pixels (the whole
+    frame for a frame measure); it returns a number within the measure's range, or None where it cannot tell. Raise
+    `version` when its numbers change: it is part of the measure key, so that assets are measured again.
+    """
+
+    measure: Measure
+    version: str
+    function: Callable[[NDArray[np.uint8], Box], float | None]
+
+
+class Hooks:
+    """The whole extension surface. Those told of a report run after it is durable and get a copy of it."""
+
+    @hookspec
+    def register_measures(self) -> list[ExtraMeasure]:  # type: ignore[empty-body]
+        """Give measures that rules may name; called once a process, before rules are read."""
+
+    @hookspec
+    def asset_resolver(self, uri: str, folder: Path) -> Path | None:
+        """Give the local file behind `uri`, fetched into `folder` if need be; None if it is not yours."""
+
+    @hookspec
+    def report_sink(self, path: Path, sheet: Path | None) -> str | None:
+        """Put a finished report elsewhere and return its address; called before `asset_finished`."""
+
+    @hookspec
+    def asset_finished(self, report: AssetReport, path: Path) -> None:
+        """Call after the report of one asset was put into place at `path`."""
+
+    @hookspec
+    def batch_finished(self, reports: Path, n_done: int, n_failed: int) -> None:
+        """Call once after a scan; `reports` is the reports folder."""
