@@ -61,8 +61,14 @@ class Tracker:
         self._next_id = 1
         self._shot: int | None = None
 
-    def update(self, regions: Sequence[Region], pts_s: float, *, shot: int = 0) -> list[Region]:
-        """`regions` of one sample with ids, in the order given; carried faces, if any, come after them."""
+    def update(
+        self, regions: Sequence[Region], pts_s: float, *, shot: int = 0, frame_index: int | None = None
+    ) -> list[Region]:
+        """`regions` of one sample with ids, in the order given; carried faces, if any, come after them.
+
+        `frame_index` is what carried faces are given; None takes that of the first region, or, where there is
+        none, leaves the index of the frame where the face was last seen.
+        """
         if shot != self._shot:
             self._tracks, self._shot = [], shot
         self._tracks = [t for t in self._tracks if pts_s - t.seen_s <= FORGET_AFTER_S]
@@ -74,7 +80,9 @@ class Tracker:
                 taken.add(track.track_id)
         lost = [track for track in self._tracks if track.track_id not in taken]
         tagged = [self._tag(region, owners.get(i), pts_s) for i, region in enumerate(regions)]
-        return tagged + self._carried(lost, regions, pts_s)
+        if frame_index is None and regions:
+            frame_index = regions[0].frame_index
+        return tagged + self._carried(lost, frame_index, pts_s)
 
     def _pairs(self, regions: Sequence[Region], pts_s: float) -> list[tuple[float, int, _Track]]:
         """(merit, index of the region, track) of all pairs that may be the same, best first."""
@@ -96,12 +104,11 @@ class Tracker:
             track.follow(region, pts_s)
         return replace(region, track_id=track.track_id)
 
-    def _carried(self, lost: Sequence[_Track], regions: Sequence[Region], pts_s: float) -> list[Region]:
-        index = regions[0].frame_index if regions else -1
+    def _carried(self, lost: Sequence[_Track], frame_index: int | None, pts_s: float) -> list[Region]:
         return [
             replace(
                 track.last,
-                frame_index=index if index >= 0 else track.last.frame_index,
+                frame_index=track.last.frame_index if frame_index is None else frame_index,
                 box_xyxy=track.box_at(pts_s),
                 track_id=track.track_id,
                 predicted=True,

@@ -1,6 +1,6 @@
 r"""Train the region detector for a stretch of wall clock; kill it at any moment and start it again to go on.
 
-    MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=4294967296 MALLOC_TOP_PAD_=268435456 \\
+    MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=4294967296 MALLOC_TOP_PAD_=268435456 \
     OMP_NUM_THREADS=1 taskset -c 1 nice -n 19 python -m engines.recipes.regions.train --minutes 100
 
 (The three malloc settings keep large blocks in the process: without them a step takes 1.5 times as long.)
@@ -17,6 +17,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Full
 from typing import TYPE_CHECKING
 
 import cv2
@@ -138,8 +139,16 @@ def _fill(queue: multiprocessing.Queue, seed: int) -> None:
     others = set(range(os.cpu_count() or 1)) - os.sched_getaffinity(0)
     if others:  # the trainer is pinned: keep off its core
         os.sched_setaffinity(0, others)
+    trainer = os.getppid()
     for batch in ViewSource(training_pictures(), seed).batches():
-        queue.put(batch)
+        while os.getppid() == trainer:  # a killed trainer cannot stop its worker: the worker notices
+            try:
+                queue.put(batch, timeout=5)
+                break
+            except Full:
+                continue
+        else:
+            return
 
 
 def main() -> None:
