@@ -344,9 +344,8 @@ def fake_error() -> AssetReport:
 def draw_frame(i: int) -> np.ndarray:
     """Frame `i` as BGR: a person before a wall, the hand smeared when it moves."""
     y = np.linspace(0.0, 1.0, HEIGHT)[:, None, None]
-    picture = np.broadcast_to((1 - y) * (150, 140, 120) + y * (70, 62, 58), (HEIGHT, WIDTH, 3)).astype(
-        np.uint8
-    )
+    wall = (1 - y) * (150, 140, 120) + y * (70, 62, 58)
+    picture = np.ascontiguousarray(np.broadcast_to(wall, (HEIGHT, WIDTH, 3)), np.uint8)
     for column in range(0, WIDTH, 80):
         cv2.line(picture, (column, 0), (column, HEIGHT), (96, 90, 84), 1, cv2.LINE_AA)
     x0, y0, x1, y1 = (int(v) for v in face_box(i))
