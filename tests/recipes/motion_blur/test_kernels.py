@@ -100,7 +100,7 @@ def test_rolling_shutter_moves_rows_by_different_amounts_along_x():
 
 
 def test_two_passes_of_warps_agree_with_the_kernel_of_the_same_motion():
-    """Long flows run as coarse x fine passes; a rolling motion without wave is a straight one, known exactly."""
+    """Long flows run as coarse x fine passes; a rolling motion without wave is a straight one, known."""
     generator = torch.Generator().manual_seed(0)
     picture = torch.nn.functional.avg_pool2d(torch.rand(1, 1, 200, 200, generator=generator), 5, 1, 2)
     flowed = expose(picture, [Motion("rolling", 40, wave=0.0)])

@@ -77,7 +77,7 @@ def test_moving_object_is_the_mask_and_the_rest_is_untouched(photos):
 
 
 def test_mask_grows_with_the_motion_in_its_direction(photos):
-    """The moving disc's mask is wider than the disc by the part of the extent whose alpha counts, and no taller."""
+    """The moving disc's mask is wider than the disc by the extent whose alpha counts, and no taller."""
     spans = {}
     for extent in (2.0, 40.0):
         small = scene(layers=(person(Motion("straight", extent, 0.0)),), long_side_px=430.0)

@@ -1,0 +1,182 @@
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from engines.recipes.motion_blur import checkpoint  # noqa: E402
+from engines.recipes.motion_blur.data import Batch, Sampler, StoredSet, augment, scenes_of  # noqa: E402
+from engines.recipes.motion_blur.losses import LossWeights, label_weights, total_loss  # noqa: E402
+from engines.recipes.motion_blur.model import Prediction, Segmenter, Widths  # noqa: E402
+from engines.recipes.motion_blur.scene import Mixture  # noqa: E402
+from engines.recipes.motion_blur.synthesis import render, traits  # noqa: E402
+from engines.recipes.motion_blur.train import Settings, Trainer, learning_rate  # noqa: E402
+
+pytestmark = pytest.mark.train
+SMALL = Widths((16, 16, 16, 16, 16), 8, 16)
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def stored(photos, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("set")
+    made = StoredSet.create(folder, n=8, size_px=64, about={"seed": 1})
+    scenes = scenes_of(1, range(8), Mixture(), traits(photos))
+    for start in (0, 4):
+        made.write(start, render(scenes[start : start + 4], photos, size_px=64))
+    return folder
+
+
+@pytest.fixture
+def small_start(tmp_path):
+    torch.manual_seed(1)
+    network = Segmenter(SMALL)
+    path = tmp_path / "start.pt"
+    checkpoint.save(path, {"ema": network.state_dict(), "widths": (list(SMALL.channels), 8, 16)})
+    return path
+
+
+def settings(folder, stored, start, **changes):
+    folder.mkdir(exist_ok=True)
+    base = Settings(folder, (((stored,), 1.0),), steps=6, init=start, lr=1e-3, warmup=2, batch=2, log_every=2)
+    return dataclasses.replace(base, **changes)
+
+
+def states(path):
+    content = checkpoint.load(path / "last.pt")
+    return content["network"], content["ema"], content["step"]
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(stored, small_start, tmp_path):
+    Trainer(settings(tmp_path / "whole", stored, small_start)).run()
+    Trainer(settings(tmp_path / "cut", stored, small_start)).run(until=3)
+    resumed = Trainer(settings(tmp_path / "cut", stored, small_start))
+    assert resumed.step == 3
+    resumed.run()
+    whole, cut = states(tmp_path / "whole"), states(tmp_path / "cut")
+    assert whole[2] == cut[2] == 6
+    for straight, broken in zip(whole[:2], cut[:2], strict=True):
+        assert all(torch.equal(straight[name], broken[name]) for name in straight)
+    start = checkpoint.load(small_start)["ema"]
+    assert not torch.equal(start["head.weight"], whole[0]["head.weight"])
+
+
+def test_a_run_writes_its_log_and_curves(stored, small_start, tmp_path):
+    Trainer(settings(tmp_path / "run", stored, small_start)).run()
+    assert len((tmp_path / "run/log.jsonl").read_text().splitlines()) == 3
+    assert (tmp_path / "run/curves.png").stat().st_size > 1000
+
+
+def test_training_lowers_the_loss_of_a_batch(stored):
+    torch.manual_seed(0)
+    network, batch = Segmenter(SMALL).train(), StoredSet(stored).read([0, 1, 2, 3])
+    optimiser = torch.optim.AdamW(network.parameters(), 3e-3)
+    losses = []
+    for _ in range(30):
+        loss, _ = total_loss(network(batch.image), batch, LossWeights())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_every_loss_term_is_least_when_the_answer_is_right(stored):
+    batch = StoredSet(stored).read([0, 1, 2, 3, 4, 5, 6, 7])
+    known = ((batch.evidence - 0.15) / 0.85).clamp(0, 1)
+    pooled = torch.nn.functional.avg_pool2d(batch.mask, 4)
+    logit = lambda p: torch.logit(p.clamp(1e-4, 1 - 1e-4))  # noqa: E731
+    right = Prediction(logit(batch.mask), logit((batch.extent / 24).clamp(0, 1)), logit(known), logit(pooled))
+    wrong = Prediction(*(-t for t in (right.probability, right.intensity, right.evidence, right.coarse)))
+    good, bad = (total_loss(p, batch, LossWeights())[1] for p in (right, wrong))
+    for name in ("bce", "dice", "tversky", "extent", "coarse", "evidence"):
+        assert good[name] < bad[name], name
+
+
+def test_prior_pulls_towards_the_prevalence_of_the_batch(stored):
+    batch = StoredSet(stored).read([0, 1, 2, 3])
+    flat = torch.zeros_like(batch.mask)
+    coarse = torch.nn.functional.avg_pool2d(flat, 4)
+    low, high = (
+        total_loss(Prediction(flat + v, flat, flat, coarse), batch, LossWeights())[1]["prior"]
+        for v in (-8, 8)
+    )
+    count = label_weights(batch, LossWeights())
+    prevalence = float((batch.mask * count).sum() / count.sum())
+    assert float(low) == pytest.approx(prevalence**2, abs=1e-3)
+    assert float(high) == pytest.approx((1 - prevalence) ** 2, abs=1e-3)
+
+
+def test_sharp_pixels_count_more_than_unknowable_blurred_ones(stored):
+    batch = StoredSet(stored).read([0, 1, 2, 3, 4, 5, 6, 7])
+    weights = label_weights(
+        dataclasses.replace(batch, evidence=torch.full_like(batch.mask, 0.15)), LossWeights()
+    )
+    assert weights[batch.mask == 0].min() == pytest.approx(0.35)
+    assert weights[batch.mask == 1].max() == pytest.approx(0.15)
+
+
+def test_augmentation_turns_picture_and_labels_together():
+    side = 16
+    marked = torch.zeros(6, 3, 4 * side, 4 * side)
+    marked[:, :, 8:12, 20:24] = 1.0
+    cells = torch.nn.functional.avg_pool2d(marked[:, :1], 4)
+    out = augment(Batch(marked, cells, cells, cells), np.random.default_rng(2))
+    seen = torch.nn.functional.avg_pool2d(out.image.mean(1, keepdim=True), 4) > 0.3
+    assert torch.equal(seen, out.mask > 0.5)
+    assert not torch.equal(out.mask, cells)
+
+
+def test_sampler_repeats_a_step_and_differs_between_steps_and_ranks(stored):
+    draw = lambda step, rank: Sampler([StoredSet(stored)], batch=4, seed=3, rank=rank).draw(step).image  # noqa: E731
+    assert torch.equal(draw(5, 0), draw(5, 0))
+    assert not torch.equal(draw(5, 0), draw(6, 0))
+    assert not torch.equal(draw(5, 0), draw(5, 1))
+
+
+def test_stored_set_returns_what_was_rendered(stored, photos):
+    scenes = scenes_of(1, range(8), Mixture(), traits(photos))
+    made = render(scenes[4:], photos, size_px=64)
+    read = StoredSet(stored).read([4, 5, 6, 7])
+    assert torch.equal((read.image * 255).round().to(torch.uint8), made.image)
+    assert (read.extent - made.extent.clamp(max=85)).abs().max() <= 1 / 6 + 1e-5
+    assert (read.mask - made.mask).abs().max() < 1 / 255
+
+
+def test_learning_rate_warms_up_and_decays_to_a_hundredth():
+    run = Settings(Path(), (), steps=100, lr=1.0, warmup=10)
+    assert learning_rate(run, 0) == pytest.approx(0.1)
+    assert learning_rate(run, 10) > 0.95
+    assert learning_rate(run, 100) == pytest.approx(0.01)
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_network(stored, small_start, tmp_path):
+    """DDP under torchrun with gloo: both ranks' data make the gradient, one checkpoint comes out."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    command += [
+        "engines.recipes.motion_blur.train",
+        str(tmp_path / "two"),
+        "--stage",
+        f"{stored}:1",
+        "--steps",
+        "2",
+    ]
+    command += ["--init", str(small_start), "--batch", "2", "--log-every", "1", "--warmup", "1"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, check=False, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("step 2 ") == 1  # only the first process logs
+    together = states(tmp_path / "two")
+    Trainer(settings(tmp_path / "one", stored, small_start, steps=2, lr=2e-3, warmup=1)).run()
+    alone = states(tmp_path / "one")
+    assert together[2] == alone[2] == 2
+    assert all(torch.isfinite(v).all() for v in together[0].values() if v.is_floating_point())
+    assert not torch.allclose(together[0]["head.weight"], alone[0]["head.weight"])
