@@ -36,7 +36,7 @@ def driver() -> Any:
 
 
 def count_gpus() -> int:
-    """GPUs that can be used. Raises ImportError without package or driver, GpuLostError if the driver fails."""
+    """GPUs that can be used. Raises ImportError without package or driver, GpuLostError if it fails."""
     cuda = driver()
     guarded(cuda, cuda.init)
     return int(cuda.Device.count())
