@@ -19,13 +19,13 @@ SCHEMA_VERSION = "qc.frames/1"
 class MeasureColumn:
     """What a reader must know to use a number: its unit, its range and which direction is worse.
 
-    `high` is None where the range is open; `worse` is "none" for a readout that no direction makes worse.
+    `high` is None where the range is open; `worse` is "neither" for a readout that no direction makes worse.
     """
 
     unit: str
     low: float
     high: float | None
-    worse: Literal["higher", "lower", "none"]
+    worse: Literal["higher", "lower", "neither"]
     text: str
 
     def metadata(self) -> dict[str, str]:
@@ -42,10 +42,11 @@ _BLUR = {
     "blur_severity_p95": MeasureColumn(
         "share of 24 px", 0, 1, "higher", "95th percentile of the blur extent"
     ),
+    "evidence": MeasureColumn("share", 0, 1, "neither", "how far blur could be seen at all; flat areas: low"),
     "sharpness": MeasureColumn("score", 0, 1, "lower", "detail at fine scale against coarse scale"),
 }
 FRAME_MEASURES: dict[str, MeasureColumn] = _BLUR | {
-    "luma_mean": MeasureColumn("share of white", 0, 1, "none", "mean luma"),
+    "luma_mean": MeasureColumn("share of white", 0, 1, "neither", "mean luma"),
     "luma_p90": MeasureColumn(
         "share of white", 0, 1, "lower", "90th percentile of luma: low is a dark frame"
     ),
@@ -53,12 +54,12 @@ FRAME_MEASURES: dict[str, MeasureColumn] = _BLUR | {
     "bar_fraction": MeasureColumn("share", 0, 1, "higher", "area of black bars"),
     "comb_ratio": MeasureColumn("ratio", 0, None, "higher", "interlace combing"),
     "shot_edge_s": MeasureColumn("s", 0, None, "lower", "time to the nearest cut, fade or dissolve"),
-    "similarity_prev": MeasureColumn("share", 0, 1, "none", "likeness to the scored frame before"),
+    "similarity_prev": MeasureColumn("share", 0, 1, "neither", "likeness to the scored frame before"),
     "sharp_face_count": MeasureColumn("count", 0, None, "lower", "faces that are free of motion blur"),
 }
 REGION_MEASURES: dict[str, MeasureColumn] = _BLUR | {
-    "area_fraction": MeasureColumn("share", 0, 1, "none", "area of the region in the frame"),
-    "height": MeasureColumn("share", 0, 1, "none", "height of the region in the frame"),
+    "area_fraction": MeasureColumn("share", 0, 1, "neither", "area of the region in the frame"),
+    "height": MeasureColumn("share", 0, 1, "neither", "height of the region in the frame"),
     "eyes_open": MeasureColumn(
         "probability", 0, 1, "lower", "both eyes are open (when an engine measures it)"
     ),

@@ -11,6 +11,7 @@ import numpy as np
 
 from qc_plugin.report.outline import outlines
 from qc_plugin.report.sheet_choice import (
+    SHOWN_OUTCOMES,
     FindingGroup,
     finding_groups,
     frame_of_finding,
@@ -26,7 +27,11 @@ from qc_plugin.report.sheet_words import DECISION_WORDS, clock, humanise, measur
 
 if TYPE_CHECKING:
     from qc_plugin.report.sheet_images import SheetImages
-    from qc_plugin.types import AssetReport, Box, Finding, FrameRow
+    from qc_plugin.types import AssetReport, Box, Crop, Finding, FrameRow
+
+
+_STANDS_OUT = 0.01  # of a part: less is no reason
+PixelBox = tuple[int, int, int, int]  # x, y, width, height in frame pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """A ranked frame in one crop; `box` is (x, y, width, height) in frame pixels."""
+    """A ranked frame in one crop."""
 
     frame_index: int
     place: int
@@ -58,7 +63,8 @@ class Pick:
     reason: str
     decision: str
     parts: tuple[Part, ...]
-    box: tuple[float, float, float, float]
+    box: PixelBox
+    crops: tuple[tuple[str, PixelBox, int | None], ...]  # ratio, box, place; of the first pick only
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,7 @@ class Group:
     rule_id: str
     title: str
     outcome: str
+    is_note: bool
     measure_text: str
     cards: tuple[Card, ...]
     n_found: int
@@ -132,14 +139,8 @@ def pictures(report: AssetReport, images: SheetImages) -> tuple[Picture, ...]:
 
 def tabs(report: AssetReport) -> tuple[Tab, ...]:
     """The ranked frames: whole, then by crop."""
-    whole = picks(report)
-    found = [Tab("full", "Full frame", "landscape", tuple(_pick(report, row, None) for row in whole))]
-    for ratio in ratios(report):
-        shown = tuple(_pick(report, row, ratio) for row in picks(report, ratio))
-        _, _, width, height = shown[0].box
-        shape = "landscape" if width > 1.2 * height else "portrait" if height > 1.2 * width else "square"
-        found.append(Tab(ratio.replace(":", "x"), ratio, shape, shown))
-    return tuple(found) if whole else tuple(tab for tab in found if tab.picks)
+    found = [_tab(report, None)] if picks(report) else []
+    return (*found, *(_tab(report, ratio) for ratio in ratios(report)))
 
 
 def groups(report: AssetReport, images: SheetImages) -> tuple[Group, ...]:
@@ -162,37 +163,69 @@ def frame_size(report: AssetReport) -> tuple[int, int]:
 def _group(group: FindingGroup, cards: tuple[Card, ...]) -> Group:
     measure = group.shown[0].measure if group.shown else ""
     text = measure_column(measure).text
-    return Group(group.rule_id, humanise(group.rule_id), group.outcome, text, cards, group.n_found)
+    title = humanise(group.rule_id)
+    return Group(group.rule_id, title, group.outcome, group.is_note, text, cards, group.n_found)
 
 
-def _pick(report: AssetReport, row: FrameRow, ratio: str | None) -> Pick:
+def _tab(report: AssetReport, ratio: str | None) -> Tab:
+    rows = picks(report, ratio)
+    shown = tuple(_pick(report, row, ratio, rows) for row in rows)
+    if ratio is None:
+        return Tab("full", "Full frame", "landscape", shown)
+    _, _, width, height = shown[0].box
+    shape = "landscape" if width > 1.2 * height else "portrait" if height > 1.2 * width else "square"
+    return Tab(ratio.replace(":", "x"), ratio, shape, shown)
+
+
+def _pick(report: AssetReport, row: FrameRow, ratio: str | None, rows: tuple[FrameRow, ...]) -> Pick:
     place = place_of(row, ratio)
     assert place is not None
     crop = next((c for c in row.rank.crops if c.ratio == ratio), None)
-    x0, y0, x1, y1 = crop.box_xyxy if crop else (0, 0, *frame_size(report))
+    first_of_all = ratio is None and row is rows[0]
+    crops = sorted(row.rank.crops, key=_height_over_width) if first_of_all else []
     return Pick(
         frame_index=row.score.frame_index,
         place=place,
         time=clock(row.score.pts_s),
         score=f"{crop.score if crop else row.rank.score:.2f}",
-        reason=_reason(row),
+        reason=_reason(row, rows),
         decision=row.judgement.decision,
         parts=tuple(
             Part(humanise(name), f"{value:.2f}", round(100 * min(1.0, max(0.0, value)), 1))
             for name, value in sorted(row.rank.score_parts.items())
         ),
-        box=(x0, y0, max(1, x1 - x0), max(1, y1 - y0)),
+        box=_pixel_box(crop.box_xyxy) if crop else (0, 0, *frame_size(report)),
+        crops=tuple((c.ratio, _pixel_box(c.box_xyxy), place_of(row, c.ratio)) for c in crops),
     )
 
 
-def _reason(row: FrameRow) -> str:
-    """What speaks for a pick, and what speaks least for it."""
-    parts = sorted(row.rank.score_parts.items(), key=lambda part: part[1])
-    sentence = sentence_of(row)
-    if not parts:
-        return sentence
-    best, worst = humanise(parts[-1][0]).lower(), humanise(parts[0][0]).lower()
-    return f"{sentence}. Best in {best}" + (f", least in {worst}." if len(parts) > 1 else ".")
+def _pixel_box(box: tuple[int, int, int, int]) -> PixelBox:
+    x0, y0, x1, y1 = box
+    return x0, y0, max(1, x1 - x0), max(1, y1 - y0)
+
+
+def _height_over_width(crop: Crop) -> float:
+    _, _, width, height = _pixel_box(crop.box_xyxy)
+    return height / width
+
+
+def _reason(row: FrameRow, rows: tuple[FrameRow, ...]) -> str:
+    """What is against a pick, if anything is, and what it has more of than the other picks."""
+    parts = row.rank.score_parts
+    bad = any(f.outcome in SHOWN_OUTCOMES for f in row.judgement.findings)
+    start = f"{sentence_of(row)}. " if bad else ""
+    ahead = {name: value - _mean_part(rows, name) for name, value in parts.items()}
+    if not parts or len(rows) < 2:
+        return f"{start}Every other rule passes." if bad else "Every rule passes."
+    best = max(sorted(ahead), key=lambda name: ahead[name])
+    if ahead[best] < _STANDS_OUT:
+        return f"{start}Even in every part."
+    mean = f"{_mean_part(rows, best):.2f} on average"
+    return f"{start}Stands out by {humanise(best).lower()}: {parts[best]:.2f}, {mean}."
+
+
+def _mean_part(rows: tuple[FrameRow, ...], name: str) -> float:
+    return sum(row.rank.score_parts.get(name, 0.0) for row in rows) / len(rows)
 
 
 def _card(report: AssetReport, images: SheetImages, finding: Finding, n: int, on_sheet: set[int]) -> Card:

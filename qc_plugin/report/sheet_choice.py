@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qc_plugin.types import DECISION_ORDER
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -12,16 +14,21 @@ if TYPE_CHECKING:
 
 MAX_PICKS = 20
 MAX_CARDS = 24
+_MAX_NOTES = 2  # cards of a rule that leads to nothing: worth knowing, not worth the room of others
 SHOWN_OUTCOMES = ("fail", "borderline")
 _SEVERITIES = ("error", "warning", "info")
 
 
 @dataclass(frozen=True, slots=True)
 class FindingGroup:
-    """Findings of one rule, worst first. `n_found` counts those that are not shown, too."""
+    """Findings of one rule, worst first. `n_found` counts those that are not shown, too.
+
+    `is_note`: the rule fails but leads to nothing (its action is accept).
+    """
 
     rule_id: str
     outcome: str
+    is_note: bool
     shown: tuple[Finding, ...]
     n_found: int
 
@@ -51,10 +58,13 @@ def finding_groups(report: AssetReport) -> tuple[FindingGroup, ...]:
     found: dict[str, list[Finding]] = {}
     for finding in sorted(_findings(report), key=_badness):
         found.setdefault(finding.rule_id, []).append(finding)
-    quota = _fair_shares([len(findings) for findings in found.values()])
+    notes = [findings[0].action == "accept" for findings in found.values()]
+    sizes = [
+        min(len(f), _MAX_NOTES if note else MAX_CARDS) for f, note in zip(found.values(), notes, strict=True)
+    ]
     return tuple(
-        FindingGroup(rule_id, findings[0].outcome, tuple(findings[:n]), len(findings))
-        for (rule_id, findings), n in zip(found.items(), quota, strict=True)
+        FindingGroup(rule_id, findings[0].outcome, note, tuple(findings[:n]), len(findings))
+        for (rule_id, findings), note, n in zip(found.items(), notes, _fair_shares(sizes), strict=True)
     )
 
 
@@ -90,11 +100,11 @@ def _findings(report: AssetReport) -> Iterable[Finding]:
     ]
 
 
-def _badness(finding: Finding) -> tuple[int, int, float, float]:
-    """Sorts the worst first: outcome, severity, how far beyond the limit, then time."""
+def _badness(finding: Finding) -> tuple[int, int, int, float, float]:
+    """Sorts the worst first: what it leads to, outcome, severity, how far beyond the limit, then time."""
     beyond = abs((finding.value or 0.0) - (finding.limit or 0.0))
-    outcome, severity = SHOWN_OUTCOMES.index(finding.outcome), _SEVERITIES.index(finding.severity)
-    return outcome, severity, -beyond, finding.start_s
+    action, outcome = DECISION_ORDER.index(finding.action), SHOWN_OUTCOMES.index(finding.outcome)
+    return -action, outcome, _SEVERITIES.index(finding.severity), -beyond, finding.start_s
 
 
 def _fair_shares(sizes: list[int]) -> list[int]:

@@ -20,13 +20,14 @@ _WORDS: dict[Outcome, str] = {"pass": "Pass", "borderline": "Borderline", "fail"
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """One band: where it begins, how wide it is, and what it says if there is room."""
+    """One band: where it begins, how wide it is, and what it says at `label_x` if there is room."""
 
     outcome: Outcome
     x: float
     width: float
     word: str
     icon: bool
+    label_x: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def scale_of(finding: Finding) -> Scale | None:
     x = min(100.0, max(0.0, 100 * (value - low) / (high - low)))
     label = number(finding.measure, value)
     return Scale(
-        bands=_bands(sorted(edges), bands),
+        bands=_bands(sorted(edges), bands, x),
         ticks=_ticks(finding.measure, (low, high), limits, edges),
         value_x=round(x, 2),
         value_label=label,
@@ -88,7 +89,7 @@ def _round_up(value: float) -> float:
     return next(step * decade for step in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10.001) if step * decade >= value)
 
 
-def _bands(edges: list[float], bands: Bands) -> tuple[Band, ...]:
+def _bands(edges: list[float], bands: Bands, pin: float) -> tuple[Band, ...]:
     outcomes: list[Outcome] = ["pass", "borderline", "fail"] if len(edges) > 1 else ["pass", "fail"]
     if bands.worse == "lower":
         outcomes.reverse()
@@ -97,8 +98,18 @@ def _bands(edges: list[float], bands: Bands) -> tuple[Band, ...]:
     for outcome, start, end in zip(outcomes, stops, stops[1:], strict=False):
         width = end - start
         word = _WORDS[outcome] if width >= _WORD_FITS + 8 * (outcome == "borderline") else ""
-        drawn.append(Band(outcome, round(start, 2), round(width, 2), word, icon=width >= _ICON_FITS))
+        label_x = _clear_of(pin, start, end)
+        icon = not word and width >= _ICON_FITS and abs(label_x - pin) > _ICON_FITS / 2
+        drawn.append(Band(outcome, round(start, 2), round(width, 2), word, icon=icon, label_x=label_x))
     return tuple(band for band in drawn if band.width > 0)
+
+
+def _clear_of(pin: float, start: float, end: float) -> float:
+    """Where the word of a band goes: its middle, or the middle of what the pin leaves free."""
+    middle = (start + end) / 2
+    if not start < pin < end or abs(pin - middle) > _WORD_FITS / 2:
+        return round(middle, 2)
+    return round((start + pin) / 2 if pin - start > end - pin else (pin + end) / 2, 2)
 
 
 def _ticks(

@@ -66,7 +66,8 @@ class Timeline:
     ticks: tuple[tuple[float, str], ...]
     curve: str
     frames: tuple[tuple[int, float, float, int, str, float, int, str], ...]
-    text: str
+    summary: str
+    spoken: str
 
 
 def timeline_of(report: AssetReport) -> Timeline | None:
@@ -89,7 +90,8 @@ def timeline_of(report: AssetReport) -> Timeline | None:
         ticks=_ticks(start, end),
         curve=_curve(rows, xs),
         frames=_frames(rows, xs),
-        text=f"{counted(len(rows), 'scored frame')} in {counted(len(shots) + 1, 'shot')}: {spoken}.",
+        summary=f"{counted(len(rows), 'scored frame')} in {counted(len(shots) + 1, 'shot')}",
+        spoken=spoken,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import re
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -68,6 +68,7 @@ class SheetView:
 
     kind: str
     name: str
+    name_parts: tuple[str, ...]  # where a long name may be broken
     uri: str
     verdict: str
     verdict_word: str
@@ -102,10 +103,11 @@ def view_of(report: AssetReport, images: SheetImages) -> SheetView:
     """The view of `report` with the pictures that are there."""
     found = groups(report, images)
     uri = without_secrets(report.asset.path)
-    funnel = _funnel(report)
+    name = PurePath(uri).name or uri or plain_text(report.asset.id)
     return SheetView(
         kind=report.asset.kind,
-        name=PurePath(uri).name or uri or report.asset.id,
+        name=name,
+        name_parts=tuple(part for part in re.split(r"(?<=[_.\- ])", name) if part),
         uri=uri,
         verdict=report.verdict,
         verdict_word=DECISION_WORDS[report.verdict],
@@ -120,7 +122,7 @@ def view_of(report: AssetReport, images: SheetImages) -> SheetView:
         size=frame_size(report),
         pictures=pictures(report, images),
         tabs=tabs(report),
-        funnel=funnel,
+        funnel=_funnel(report),
         funnel_text=_funnel_text(report),
         timeline=timeline_of(report),
         groups=found,
@@ -141,12 +143,11 @@ def _headline(report: AssetReport, found: tuple[Group, ...]) -> str:
         start = f"{counted(ranked, 'frame')} of {len(report.frames):,} ranked"
     else:
         start = f"None of {counted(len(report.frames), 'frame')} ranked"
-    outcomes = Counter(f.finding.outcome for group in found for f in group.cards)
-    if not found:
-        return f"{start}; every rule passes."
-    worst = ", ".join(f"{group.title.lower()} ({group.n_found})" for group in found[:3])
-    word = "fails" if outcomes["fail"] else "is borderline"
-    return f"{start}. What {word}: {worst}."
+    serious = [group for group in found if not group.is_note]
+    if not serious:
+        return f"{start}; every rule that counts passes." if found else f"{start}; every rule passes."
+    worst = ", ".join(f"{group.title.lower()} ({group.n_found})" for group in serious[:3])
+    return f"{start}. What speaks against it: {worst}."
 
 
 def _coverage(report: AssetReport) -> str:

@@ -9,10 +9,10 @@ from qc_plugin.report.schema import FRAME_MEASURES, REGION_MEASURES, MeasureColu
 if TYPE_CHECKING:
     from qc_plugin.types import Finding
 
-_NOTHING_KNOWN = MeasureColumn("", 0, None, "none", "")
+_NOTHING_KNOWN = MeasureColumn("", 0, None, "neither", "")
 # Measures of the asset or of a selection, which have no column of their own.
 _OTHERS = {
-    "count": MeasureColumn("count", 0, None, "lower", "how many regions the rule selects"),
+    "count": MeasureColumn("count", 0, None, "neither", "how many regions the rule selects"),
     "share_rejected": MeasureColumn("share", 0, 1, "higher", "frames that were rejected"),
     "best_available": MeasureColumn("count", 0, None, "lower", "frames good enough to rank"),
 }
@@ -26,19 +26,15 @@ DECISION_WORDS = {
     "excluded": "Left out",
 }
 REASON_WORDS = {
+    "black": ("Black", "no light at all"),
     "dark": ("Too dark", "hardly any light in the brightest tenth of the picture"),
     "transition": ("In a transition", "too close to a cut, fade or dissolve"),
     "combed": ("Combed", "two fields of an interlaced picture at once"),
     "duplicate": ("Near-duplicate", "looks like a better frame"),
-    "similar": ("Near-duplicate", "looks like a better frame"),
     "outranked": ("Outranked", "good, but others are better"),
-    "shot_full": ("Shot has its picks", "a better frame of the same shot is ranked"),
     "per_shot": ("Shot has its picks", "a better frame of the same shot is ranked"),
     "min_gap": ("Too close in time", "a better frame is near"),
-    "too_close": ("Too close in time", "a better frame is near"),
-    "deblur": ("Needs deblurring", "a rule is borderline and asks for a repair"),
     "review": ("Needs a look", "a rule asks for a person to decide"),
-    "reject": ("Rejected", "a rule failed"),
     "rejected": ("Rejected", "a rule failed"),
 }
 _FEW = 0.1  # below 10 % one decimal says more
@@ -56,8 +52,10 @@ def humanise(key: str) -> str:
 
 
 def reason_words(key: str) -> tuple[str, str]:
-    """Title and explanation of a reason in the funnel."""
-    return REASON_WORDS.get(key.replace("-", "_"), (humanise(key), ""))
+    """Title and explanation of a reason in the funnel; `excluded:<rule>` speaks of that exclude rule."""
+    name = key.removeprefix("excluded:")
+    known = REASON_WORDS.get(name.replace("-", "_"))
+    return known or (humanise(name), "left out by an exclude rule" if name != key else "")
 
 
 def number(measure: str, value: float | None) -> str:

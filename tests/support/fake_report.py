@@ -33,6 +33,7 @@ WIDTH, HEIGHT, FPS = 1280, 720, 25.0
 STEP = 12  # decoded frames from one scored frame to the next: about two a second
 SHOT_STARTS = (0, 31, 62, 97)
 FACE, HAND = Bands(0.04, 0.15), Bands(0.30)
+REFUSED = {"deblur": "outranked", "review": "review", "reject": "rejected"}
 MASK_SIZE = (90, 160)
 
 
@@ -210,9 +211,9 @@ def _ranks(n_frames: int, judgements: list[FrameJudgement]) -> list[FrameRank]:
             by_crop = {"16:9": place, "2:3": len(picks) + 1 - place, "1:1": place}
             ranks.append(replace(base, rank=place, rank_by_crop=by_crop, crops=_crops(i)))
         elif judgements[i].excluded:
-            ranks.append(replace(base, unranked=judgements[i].excluded))
+            ranks.append(replace(base, unranked=f"excluded:{judgements[i].excluded}"))
         elif judgements[i].decision != "accept":
-            ranks.append(replace(base, unranked=judgements[i].decision))
+            ranks.append(replace(base, unranked=REFUSED[judgements[i].decision]))
         elif i in keep[1::3]:
             ranks.append(replace(base, unranked="duplicate", duplicate_of=keep[0] * STEP))
         else:

@@ -21,14 +21,21 @@ def test_every_measure_says_unit_range_and_what_is_worse():
         assert field.type == pa.float32()
         assert field.metadata[b"unit"]
         assert re.fullmatch(rb"\[0, (1|inf)\]", field.metadata[b"range"])
-        assert field.metadata[b"worse"] in {b"higher", b"lower", b"none"}
+        assert field.metadata[b"worse"] in {b"higher", b"lower", b"neither"}
 
 
 def test_measures_mean_what_scoring_says():
     measures = pytest.importorskip("qc_plugin.scoring.measures").MEASURES
     for name, column in (FRAME_MEASURES | REGION_MEASURES).items():
         if name in measures:
-            assert column.worse == measures[name].worse, name
+            theirs = measures[name]
+            assert (column.low, column.high, column.worse) == (theirs.low, theirs.high, theirs.worse), name
+
+
+def test_every_measure_that_scoring_takes_of_a_frame_has_a_column():
+    measures = pytest.importorskip("qc_plugin.scoring.measures").MEASURES
+    for name, measure in measures.items():
+        assert measure.where == "region" or name in FRAME_MEASURES, name
 
 
 def test_docs_describe_every_column_measure_and_metadata_key():
