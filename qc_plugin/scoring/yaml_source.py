@@ -50,6 +50,14 @@ class Place:
     column: int = 1
 
 
+class RuleFileError(RuleError):
+    """A rule file that cannot be read as YAML at all."""
+
+    def __init__(self, place: Place, message: str, fix: str) -> None:
+        super().__init__(f"{place.path}:{place.line}:{place.column}: {message}; {fix}")
+        self.place, self.message, self.fix = place, message, fix
+
+
 class Block(dict[str, object]):
     """A YAML mapping; `at` has the place of each key, `place` that of the mapping."""
 
@@ -98,35 +106,35 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def read_source(path: Path) -> Source:
-    """The values of the rule file at `path`. RuleError if it cannot be read; lesser faults are problems."""
+    """The values of the file at `path`. RuleFileError if it cannot be read; lesser faults are problems."""
     try:
         with path.open("rb") as handle:
             raw = handle.read(_LARGEST_BYTES + 1)
     except OSError as error:
-        raise RuleError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+        raise RuleFileError(Place(path), f"cannot be read ({error.strerror})", "check the path") from error
     if len(raw) > _LARGEST_BYTES:
-        raise RuleError(
-            f"{path}: larger than 256 KiB; a rule file is text that people read, split it by `extends`"
-        )
+        raise RuleFileError(Place(path), "larger than 256 KiB, which nobody reads", "split it by `extends`")
     try:
         return parse_source(raw.decode("utf-8-sig"), path)
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise RuleError(f"{path}:{line}:1: not UTF-8 text; save the file as UTF-8") from error
+        raise RuleFileError(Place(path, line), "not UTF-8 text", "save the file as UTF-8") from error
 
 
 def parse_source(text: str, path: Path) -> Source:
-    """The values of `text`; `path` is only named in places and errors. RuleError if it is not usable YAML."""
+    """The values of `text`; `path` is only named in places. RuleFileError if it is not usable YAML."""
     try:
         _refuse_events(text, path)
         node = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise RuleError(f"{_at(path, mark)}: {error.problem or error.context}; correct the YAML") from error
+        message = str(error.problem or error.context)
+        raise RuleFileError(_at(path, mark), message, "correct the YAML") from error
     except yaml.YAMLError as error:  # e.g. a control character, which has no mark
-        raise RuleError(f"{path}:1:1: {' '.join(str(error).split())}; correct the YAML") from error
+        message = " ".join(str(error).split())
+        raise RuleFileError(Place(path), message, "correct the YAML") from error
     if not isinstance(node, yaml.MappingNode):
-        raise RuleError(f"{path}:1:1: a rule file is a mapping that begins with `schema: 1`; this one is not")
+        raise RuleFileError(Place(path), "a rule file is a mapping of keys", "begin it with `schema: 1`")
     reader = _Reader(path)
     data = reader.value(node)
     assert isinstance(data, Block)
@@ -145,23 +153,18 @@ def place_of(root: object, loc: Iterable[str | int], fallback: Place) -> Place:
 
 
 def _refuse_events(text: str, path: Path) -> None:
-    """RuleError for aliases, anchors, a second document and absurd depth, before anything is built."""
+    """RuleFileError for aliases, anchors, a second document and absurd depth, before anything is built."""
     depth = documents = 0
     for event in yaml.parse(text, Loader=_LOADER):
+        place = _at(path, event.start_mark)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise RuleError(
-                f"{_at(path, event.start_mark)}: anchors and aliases are not accepted; write it out"
-            )
+            raise RuleFileError(place, "anchors and aliases are not accepted", "write it out")
         documents += isinstance(event, yaml.DocumentStartEvent)
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise RuleError(
-                f"{_at(path, event.start_mark)}: nested deeper than {_DEEPEST} levels; flatten it"
-            )
+            raise RuleFileError(place, f"nested deeper than {_DEEPEST} levels", "flatten it")
         if documents > 1:
-            raise RuleError(
-                f"{_at(path, event.start_mark)}: a second document begins here; one file, one rule set"
-            )
+            raise RuleFileError(place, "a second document begins here", "write one rule set a file")
 
 
 class _Mark(Protocol):
@@ -171,8 +174,8 @@ class _Mark(Protocol):
     column: int
 
 
-def _at(path: Path, mark: _Mark | None) -> str:
-    return f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else f"{path}:1:1"
+def _at(path: Path, mark: _Mark | None) -> Place:
+    return Place(path, mark.line + 1, mark.column + 1) if mark else Place(path)
 
 
 class _Reader:
