@@ -86,9 +86,10 @@ def spans(length: int, tile: int, halo: int, multiple: int) -> list[Span]:
     result: list[Span] = []
     position = 0
     while position < length:
-        # The first window has no halo before it, so it keeps more; the last one ends at the border.
-        start = max(position - halo, 0)
-        stop = min(start + tile, length)
+        # The first window has no halo before it, so it keeps more. The last one is moved back rather than cut
+        # short: networks have a smallest size, and one shape for all windows is prepared once.
+        start = min(max(position - halo, 0), length - tile)
+        stop = start + tile
         keep_stop = length if stop == length else stop - halo
         result.append(Span(start, stop, position, keep_stop))
         position = keep_stop
