@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 COLOURS = ((255, 60, 60), (60, 255, 60), (80, 140, 255))  # face, hand, person
 # (crop side, crops a batch): the same number of pixels each, so a step costs the same
 SHAPES = ((320, 12), (448, 6), (640, 3))
-SHAPE_ODDS = (0.45, 0.2, 0.35)  # small crops for pace; large ones, or full-frame objects are never learned
+SHAPE_ODDS = (0.3, 0.2, 0.5)  # small crops for pace; large ones, or full-frame objects are never learned
 
 
 @dataclass(slots=True, eq=False)
