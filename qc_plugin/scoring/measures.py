@@ -118,7 +118,8 @@ MEASURES: dict[str, Measure] = {measure.name: measure for measure in _ALL}
 class MeasureLimits:
     """Product limits that measuring needs; they come from the `params` of the rule set, never from code.
 
-    `evidence_needed`: mean evidence a region must have for its blur to be told (None: what the engine says).
+    `evidence_needed`: mean evidence a region must have for its blur to be told. None keeps every value, for a
+    report that any rule set can judge later; `apply_limits` then applies that of the rules.
     `sharp_face_blur`, `sharp_face_sharpness`: a face counts in `sharp_face_count` when its blur_coverage is
     at most the first and its sharpness at least the second; without both there is no such count.
     """
@@ -166,7 +167,7 @@ def score_frame(
     if len(regions) != len(sharpness_regions):
         raise ValueError(f"sharpness_regions: expected {len(regions)} values, got {len(sharpness_regions)}")
     whole = (0.0, 0.0, float(facts.width_px), float(facts.height_px))
-    values, skipped = _blur_of(blur_map, whole, ellipse=False, needed=limits.evidence_needed)
+    values, skipped = _blur_of(blur_map, whole, ellipse=False)
     values |= {name: value for name, value in facts.technical.items() if name in MEASURES}
     values["sharpness"] = sharpness_frame
     for name, value in (("shot_edge_s", facts.shot_edge_s), ("similarity_prev", facts.similarity_prev)):
@@ -185,7 +186,7 @@ def score_frame(
         phash=facts.phash,
         measures=values,
         skipped=skipped | more,
-        regions=_score_regions(facts, regions, sharpness_regions, blur_map, limits),
+        regions=_score_regions(facts, regions, sharpness_regions, blur_map),
         blur=None if blur_map is None else blur_mask(blur_map),
     )
     return apply_limits(score, limits)
@@ -194,8 +195,8 @@ def score_frame(
 def apply_limits(score: FrameScore, limits: MeasureLimits) -> FrameScore:
     """`score` as these limits see it; lets stored measures be judged by other rules without a decode.
 
-    Drops blur values with less evidence than needed and counts sharp faces anew. An `evidence_needed` lower
-    than the one measured with cannot bring values back.
+    Drops blur values with less evidence than needed and counts sharp faces anew. Values that were dropped
+    before do not come back, so frames are best measured without limits.
     """
     regions = tuple(_enough_evidence(region, limits.evidence_needed) for region in score.regions)
     values, skipped = _drop_flat(score.measures, score.skipped, limits.evidence_needed)
@@ -238,7 +239,6 @@ def _score_regions(
     regions: Sequence[Region],
     sharpness: Sequence[float],
     blur_map: BlurMap | None,
-    limits: MeasureLimits,
 ) -> tuple[RegionScore, ...]:
     """Scores of all regions, numbered from 1 per kind, largest first (equal areas: from the left)."""
     order = sorted(range(len(regions)), key=lambda i: (-_area(regions[i].box_xyxy), regions[i].box_xyxy))
@@ -248,7 +248,7 @@ def _score_regions(
         region = regions[i]
         seen[region.kind] = seen.get(region.kind, 0) + 1
         face = region.kind == "face"
-        values, skipped = _blur_of(blur_map, region.box_xyxy, ellipse=face, needed=limits.evidence_needed)
+        values, skipped = _blur_of(blur_map, region.box_xyxy, ellipse=face)
         values |= _geometry(region, facts.width_px, facts.height_px)
         values, more = _finite(values | {"sharpness": sharpness[i]})
         scored.append(
@@ -271,12 +271,11 @@ def _area(box: Box) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
-def _blur_of(
-    blur_map: BlurMap | None, box: Box, *, ellipse: bool, needed: float | None
-) -> tuple[dict[str, float], dict[str, str]]:
+def _blur_of(blur_map: BlurMap | None, box: Box, *, ellipse: bool) -> tuple[dict[str, float], dict[str, str]]:
+    """Blur of a box wherever there is any evidence; `apply_limits` drops what is not enough."""
     if blur_map is None:
         return {}, dict.fromkeys(BLUR_MEASURES, "no motion-blur engine ran")
-    return region_blur(blur_map, box, ellipse=ellipse, evidence_needed=needed)
+    return region_blur(blur_map, box, ellipse=ellipse, evidence_needed=0.0)
 
 
 def _finite(values: Mapping[str, float]) -> tuple[dict[str, float], dict[str, str]]:

@@ -42,7 +42,6 @@ def check_meaning(rules: ResolvedRules, data: Block) -> list[Fault]:
                   for name in facts if name not in VERDICT_FACTS)  # fmt: skip
     for i, test in enumerate(rules.tests):
         found += ((("tests", i, *loc), message, fix) for loc, message, fix in _test_faults(test, rules))
-    found += _sharp_face_faults(rules)
     start = Place(data.place.path)
     return [Fault(place_of(data, loc, start), message, fix) for loc, message, fix in found]
 
@@ -134,14 +133,6 @@ def _condition_faults(when: Mapping[str, Threshold]) -> Iterator[_Found]:
             yield (name,), f"`{name}` is measured on regions, not on the frame", "use a measure of the frame"
         elif fix := _out_of_range(limit, measure):
             yield (name, next(iter(threshold.model_fields_set))), *fix
-
-
-def _sharp_face_faults(rules: ResolvedRules) -> Iterator[_Found]:
-    missing = [name for name in ("sharp_face_blur", "sharp_face_sharpness") if name not in rules.params]
-    for i, rule in enumerate(rules.rules):
-        if missing and rule.measure == "sharp_face_count":
-            message = f"`sharp_face_count` needs the params {' and '.join(f'`{name}`' for name in missing)}"
-            yield ("rules", i, "measure"), message, "add them to `params`"
 
 
 def _test_faults(test: RuleTest, rules: ResolvedRules) -> Iterator[_Found]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, get_args
 
@@ -22,6 +22,7 @@ from qc_plugin.scoring.rule_models import (
     AppliesTo,
     Exclude,
     Rank,
+    Ratio,
     ResolvedRules,
     Rule,
     RuleFile,
@@ -29,7 +30,7 @@ from qc_plugin.scoring.rule_models import (
     Selection,
     VerdictRules,
 )
-from qc_plugin.scoring.yaml_source import Place, nearest, place_of, plain
+from qc_plugin.scoring.yaml_source import Place, nearest, place_of, plain, read_source
 from qc_plugin.types import AssetKind
 
 _SUFFIXES = (".yaml", ".yml")
@@ -88,9 +89,19 @@ class RuleSet:
 
     @property
     def limits(self) -> MeasureLimits:
-        """The limits that measuring needs, from `params`."""
-        named = {name: self.resolved.params.get(name) for name in MeasureLimits.__dataclass_fields__}
-        return MeasureLimits(**named)
+        """The limits that measuring needs, from `params`; those it does not name are of the set `default`."""
+        return MeasureLimits(**{name: self.resolved.params.get(name) for name in LIMIT_PARAMS})
+
+    def with_rank(self, *, best: int | None = None, crops: Sequence[str] | None = None) -> RuleSet:
+        """The same rules, ranking so many frames and these crops. RuleError for a ratio that is not known."""
+        asked = {"best": best, "crops": None if crops is None else list(crops)}
+        asked = {key: value for key, value in asked.items() if value is not None}
+        try:
+            rank = Rank.model_validate(self.rank.model_dump(exclude_unset=True) | asked)
+        except ValidationError as error:
+            known = ", ".join(get_args(Ratio))
+            raise RuleError(f"cannot rank {asked}; `best` is 1 or more, crops are of {known}") from error
+        return replace(self, resolved=self.resolved.model_copy(update={"rank": rank}))
 
     @cached_property
     def sha256(self) -> str:
@@ -183,7 +194,17 @@ def resolve(joined: Joined) -> tuple[ResolvedRules | None, list[Fault]]:
         faults += (_shape_fault(joined, dict(each), start) for each in error.errors(include_url=False))
     else:
         faults += check_meaning(resolved, joined.data)
+        params = {**_default_limits(), **resolved.params}
+        resolved = resolved.model_copy(update={"params": params})
     return resolved, _in_order(faults, joined)
+
+
+@cache
+def _default_limits() -> dict[str, float]:
+    """The limits that `default` names, for rule sets that name none and do not extend it."""
+    params = read_source(shipped("rules", "default.yaml")).data.get("params")
+    named = params if isinstance(params, dict) else {}
+    return {name: float(named[name]) for name in LIMIT_PARAMS if name in named}
 
 
 def _in_order(faults: list[Fault], joined: Joined) -> list[Fault]:
