@@ -54,12 +54,21 @@ class Workshop:
     """Engines, rules and settings of a worker, opened once."""
 
     def __init__(
-        self, config: RunConfig, *, rules: RuleSet | None = None, publisher: Publisher | None = None
+        self,
+        config: RunConfig,
+        *,
+        rules: RuleSet | None = None,
+        publisher: Publisher | None = None,
+        tell: bool = True,
     ) -> None:
-        """`publisher` writes what people look at and gives the sheet's path; by default sheet and stills."""
+        """`publisher` writes what people look at and gives the sheet's path; by default sheet and stills.
+
+        `tell` False: installed packages are not told of reports and deliver none (a dry run).
+        """
         self.config = config
         self.rules = rules or rules_of(config)
         self._publisher = publisher
+        self._tells = tell
         self._engines: Engines | None = None
 
     @property
@@ -72,28 +81,32 @@ class Workshop:
             self._engines = Engines.load(backend=c.backend, precision=c.precision, threads=c.threads)
         return self._engines
 
-    def process(self, path: Path, sha256: str | None, watch: Watch | None = None) -> AssetOutcome:
+    def process(
+        self, path: Path, sha256: str | None, watch: Watch | None = None, *, uri: str | None = None
+    ) -> AssetOutcome:
         """Check one asset, make its report visible. Only a broken setup raises; a bad asset is an outcome.
 
         `watch` may stop it after a batch of frames; the part is then kept beside the place of the report.
+        `uri` is what the report calls an asset that was fetched into `path`.
         """
         started = time.monotonic()
         asset = Asset(id=sha256 or canonical_hash({"path": str(path)}), path=str(path), kind="video")
         try:
             asset = Asset(id=sha256 or hash_file(path), path=str(path), kind="video")
-            return self._check(asset, started, watch)
+            return self._check(asset, started, watch, uri)
         except TemporaryError as error:  # nothing durable: the next run tries again
-            return replace(_outcome(self._error_report(asset, error), None, None, started), retryable=True)
+            report = self._error_report(asset, error, uri)
+            return replace(_outcome(report, None, None, started), retryable=True)
         except AssetError as error:
-            report = self._error_report(asset, error)
+            report = self._error_report(asset, error, uri)
         except QcError:
             raise  # rules, settings, engines: wrong for every asset, so the run must stop
         except Exception as error:  # the one broad net: our bug costs this asset, not the batch
             log.exception("%s: internal error", path)
-            report = self._error_report(asset, error)
+            report = self._error_report(asset, error, uri)
         return self._told(_outcome(report, write_report(report, self.config.reports), None, started))
 
-    def _check(self, asset: Asset, started: float, watch: Watch | None) -> AssetOutcome:
+    def _check(self, asset: Asset, started: float, watch: Watch | None, uri: str | None) -> AssetOutcome:
         from qc_plugin.batch.publish import publish
         from qc_plugin.pipeline import check_asset
 
@@ -101,6 +114,9 @@ class Workshop:
         origin = provenance(self.config, self.rules, keys, self.engines.uses)
         checked = check_asset(asset, self.engines, self.rules, self.config, origin, watch)
         try:
+            if uri is not None:
+                named = replace(checked.report.asset, path=uri)
+                checked.report = replace(checked.report, asset=named)
             if checked.stopped:
                 return self._part(checked, started)
             sheet = self._publisher(checked) if self._publisher else publish(checked, self.config)
@@ -121,12 +137,17 @@ class Workshop:
     def _told(self, outcome: AssetOutcome) -> AssetOutcome:
         """Let installed packages deliver and hear of a durable report."""
         assert outcome.report is not None
+        if not self._tells:
+            return outcome
         delivered = packages().deliver(outcome.report, outcome.sheet, self.config)
         packages().asset_finished(outcome.report, self.config)
         return replace(outcome, delivered=tuple(delivered))
 
-    def _error_report(self, asset: Asset, error: Exception) -> AssetReport:
-        return error_report(asset, error, self.config, self.rules)
+    def _error_report(self, asset: Asset, error: Exception, uri: str | None) -> AssetReport:
+        report = error_report(asset, error, self.config, self.rules)
+        if uri is None or report.error is None:
+            return report
+        return replace(report, asset=replace(asset, path=uri), error=report.error.replace(asset.path, uri))
 
 
 def rules_of(config: RunConfig) -> RuleSet:

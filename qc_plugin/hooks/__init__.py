@@ -34,8 +34,8 @@ class ExtraMeasure:
     """A measure from a package: what it is, its version, and the function that takes it.
 
     `function(rgb, box)` gets the frame (H, W, 3) uint8 sRGB, read-only, and a box in its pixels (the whole
-    frame for a frame measure); it returns a number within the measure's range, or None where it cannot tell. Raise
-    `version` when its numbers change: it is part of the measure key, so that assets are measured again.
+    frame for a frame measure); it returns a number within the measure's range, or None where it cannot tell.
+    Raise `version` when its numbers change: it is part of the measure key, so that assets are measured again.
     """
 
     measure: Measure

@@ -20,7 +20,9 @@ class Progress(_Line):
     id: str = Field(description="Of the event")
     done: float = Field(ge=0, le=1, description="Share of the work that is done")
     stage: str = Field(description="What is being done")
-    eta_s: float | None = Field(None, ge=0, description="Seconds that are left, where they can be told")
+    eta_s: float | None = Field(
+        default=None, ge=0, description="Seconds that are left, where they can be told"
+    )
 
 
 class Reason(_Line):
@@ -51,8 +53,8 @@ class ResultAsset(_Line):
     """The asset that was looked at."""
 
     uri: str = Field(description="Without query or password")
-    id: str | None = Field(None, description="The host's name for it")
-    sha256: str | None = Field(None, description="Of its bytes")
+    id: str | None = Field(default=None, description="The host's name for it")
+    sha256: str | None = Field(default=None, description="Of its bytes")
     kind: AssetKind | None = None
     content: str | None = None
 
@@ -60,14 +62,14 @@ class ResultAsset(_Line):
 class Choice(_Line):
     """One candidate with its place; without a rank it is dropped, and `why` says the reason."""
 
-    uri: str | None = Field(None, description="Of the still that was offered")
+    uri: str | None = Field(default=None, description="Of the still that was offered")
     id: str | None = None
-    frame: int | None = Field(None, description="Decoded ordinal in the video")
-    at_s: float | None = Field(None, description="Place in the video, seconds")
-    rank: int | None = Field(None, ge=1)
-    score: float | None = Field(None, description="Higher is better")
+    frame: int | None = Field(default=None, description="Decoded ordinal in the video")
+    at_s: float | None = Field(default=None, description="Place in the video, seconds")
+    rank: int | None = Field(default=None, ge=1)
+    score: float | None = Field(default=None, description="Higher is better")
     decision: Decision | None = None
-    still: str | None = Field(None, description="Where the picture was written")
+    still: str | None = Field(default=None, description="Where the picture was written")
     crops: dict[str, list[int]] = Field(
         default_factory=dict, description="Ratio to box x0, y0, x1, y1 in pixels"
     )
@@ -78,9 +80,11 @@ class TaskSummary(_Line):
     """What a task did."""
 
     assets: int = 0
-    reused: int = Field(0, description="Done already under the same rules and engines")
+    reused: int = Field(default=0, description="Done already under the same rules and engines")
     verdicts: dict[str, int] = Field(default_factory=dict)
-    exit_code: int = Field(0, description="Worst system class among the assets, 0 when all were checked")
+    exit_code: int = Field(
+        default=0, description="Worst system class among the assets, 0 when all were checked"
+    )
     engines: dict[str, str] = Field(default_factory=dict, description="Engine to where it runs (warm-up)")
 
 
@@ -88,7 +92,7 @@ class Result(_Line):
     """The answer to an event."""
 
     type: Literal["result"] = "result"
-    protocol: Literal[1] = Field(1, alias="schema")
+    protocol: Literal[1] = Field(default=1, alias="schema")
     id: str = Field(description="Of the event")
     event: str
     verdict: Verdict
@@ -105,7 +109,7 @@ class Result(_Line):
     frames: dict[Decision, int] = Field(default_factory=dict)
     reasons: list[Reason] = Field(default_factory=list, description="The worst first, at most 50")
     ranking: list[Choice] | None = Field(
-        None, description="Of thumbnail.candidates, best first, then the dropped"
+        default=None, description="Of thumbnail.candidates, best first, then the dropped"
     )
     task: TaskSummary | None = None
     report: str | None = None
@@ -122,8 +126,8 @@ class Refusal(_Line):
     """The call could not be read as an event; nothing was done, and the exit code is 2."""
 
     type: Literal["error"] = "error"
-    protocol: Literal[1] = Field(1, alias="schema")
-    id: str | None = Field(None, description="Of the event, where it could be read")
+    protocol: Literal[1] = Field(default=1, alias="schema")
+    id: str | None = Field(default=None, description="Of the event, where it could be read")
     error: Problem
     plugin_version: str
 

@@ -1,0 +1,51 @@
+"""From the address in an event to a file we may read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from qc_plugin.errors import UnsupportedAsset
+from qc_plugin.hooks.installed import packages
+from qc_plugin.report.text import without_secrets
+
+if TYPE_CHECKING:
+    from qc_plugin.config import RunConfig
+
+
+def locate(uri: str, folder: Path, config: RunConfig) -> Path:
+    """The local file behind `uri`, fetched into `folder` where it lies elsewhere.
+
+    Installed `asset_resolver`s are asked about everything that is not a file here. Raises UnsupportedAsset
+    for what nobody knows or nobody finds, TemporaryError when a store does not answer.
+    """
+    if "\0" in uri:
+        raise UnsupportedAsset("the address holds a NUL character; send the address as the store names it")
+    if "://" not in uri and Path(uri).is_file():
+        return Path(uri)
+    found = packages().resolve(uri, folder, config)
+    if found is not None:
+        return _existing(found, uri)
+    parts = urlsplit(uri) if "://" in uri else None
+    if parts is None:
+        return _existing(Path(uri), uri)
+    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
+        return _existing(Path(unquote(parts.path)), uri)
+    if parts.scheme == "s3":
+        from qc_plugin.host.s3 import fetch
+
+        return fetch(parts.netloc, parts.path.removeprefix("/"), folder, config)
+    # No web addresses: fetching what an event names would let it reach hosts that only we can reach.
+    raise UnsupportedAsset(
+        f"{without_secrets(uri)}: `{parts.scheme}` addresses are not read; give a path, a file:// or s3:// "
+        "address, or install a package with an asset_resolver"
+    )
+
+
+def _existing(path: Path, uri: str) -> Path:
+    if path.is_dir():
+        raise UnsupportedAsset(f"{without_secrets(uri)}: is a folder; send one event per asset, or scan it")
+    if not path.is_file():
+        raise UnsupportedAsset(f"{without_secrets(uri)}: no such file; check the address")
+    return path

@@ -1,0 +1,79 @@
+"""Answers kept by event id: a host that asks twice gets the first answer, and no work is done again.
+
+One small file an event under `<reports>/events/`, committed like a report: temporary file, fsync, link. The
+first writer wins, so that two workers with the same event give one answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from qc_plugin.errors import TemporaryError, UsageError
+from qc_plugin.host.event import fingerprint
+from qc_plugin.host.result import Result, line
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from qc_plugin.host.event import Event
+
+
+class Memory:
+    """The stored answers of one reports folder."""
+
+    def __init__(self, reports: Path) -> None:
+        self._root = reports / "events"
+
+    def recall(self, event: Event) -> Result | None:
+        """The stored answer to this id. Raises UsageError when the id was used for another question."""
+        path = self._path(event.id)
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            asked, result = stored["asked"], Result.model_validate(stored["result"])
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError, ValidationError):
+            path.unlink(missing_ok=True)  # torn or from a later version: the work is done again
+            return None
+        if asked != fingerprint(event):
+            raise UsageError(
+                f"the event id `{event.id[:80]}` was used for another question; give each its own id"
+            )
+        return result.model_copy(update={"replayed": True})
+
+    def remember(self, event: Event, result: Result) -> Result:
+        """Keep `result`, durably; the answer to give, which is that of another worker if it was first."""
+        path = self._path(event.id)
+        text = json.dumps({"asked": fingerprint(event), "result": json.loads(line(result))})
+        temporary = path.with_name(f".tmp-{uuid.uuid4().hex}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_synced(temporary, text)
+            os.link(temporary, path)
+        except FileExistsError:
+            return self.recall(event) or result
+        except OSError as error:
+            raise TemporaryError(
+                f"{path.parent}: cannot keep the answer ({error.strerror}); try again"
+            ) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        return result
+
+    def _path(self, event_id: str) -> Path:
+        """By digest: an id is what the host likes, and must never become a path."""
+        name = hashlib.sha256(event_id.encode("utf-8", "surrogatepass")).hexdigest()
+        return self._root / name[:2] / f"{name}.json"
+
+
+def _write_synced(path: Path, text: str) -> None:
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

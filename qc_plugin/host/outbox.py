@@ -1,0 +1,163 @@
+"""Verdicts on their way to a webhook: kept until they were taken, sent after the answer was given.
+
+Signed as `X-QC-Signature: t=<unix seconds>,v1=<hex>`, the HMAC-SHA256 over `<t>.<body>` with the secret of
+QC_WEBHOOK_SECRET. The time is part of what is signed, so that a copy cannot be sent again later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import os
+import random
+import time
+import urllib.error
+import urllib.request
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from qc_plugin.errors import ConfigError
+from qc_plugin.host.result import Result, line
+from qc_plugin.report.text import without_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+SECRET = "QC_WEBHOOK_SECRET"  # noqa: S105
+_TRIES = 3
+_FIRST_WAIT_S = 0.5  # doubled each time, with jitter
+_TIMEOUT_S = 10.0
+_GIVE_UP_CODES = frozenset({400, 401, 403, 404, 405, 410, 413, 415, 422})  # asking again changes nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How sending went: messages taken by the other side, and those still waiting."""
+
+    sent: int
+    waiting: int
+
+
+class Outbox:
+    """Messages waiting under `<reports>/outbox/`; each a file of its own, written before anything is sent."""
+
+    def __init__(self, reports: Path) -> None:
+        self._root = reports / "outbox"
+
+    def put(self, result: Result, address: str) -> None:
+        """Keep `result` for `address`. Raises ConfigError when it could never be sent."""
+        check_webhook(address)
+        self._root.mkdir(parents=True, exist_ok=True)
+        name = hashlib.sha256(result.id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        temporary = self._root / f".tmp-{uuid.uuid4().hex}"
+        temporary.write_text(json.dumps({"address": address, "body": line(result)}), encoding="utf-8")
+        temporary.replace(self._root / f"{name}.json")
+
+    def send(self, *, tries: int = _TRIES, limit_s: float = 60.0) -> Delivery:
+        """Send what waits, oldest first, for about `limit_s`; what is not taken stays for the next time."""
+        ends = time.monotonic() + limit_s
+        sent = 0
+        waiting = self._waiting()
+        for path in waiting:
+            if time.monotonic() >= ends:
+                break
+            try:
+                message = json.loads(path.read_text(encoding="utf-8"))
+                taken = _deliver(message["address"], message["body"].encode(), tries, ends)
+            except FileNotFoundError:
+                continue  # another process has sent it
+            except (ValueError, KeyError, TypeError):
+                taken = True  # torn by hand: nothing that could be sent
+            if taken:
+                path.unlink(missing_ok=True)
+                sent += 1
+        return Delivery(sent, len(self._waiting()))
+
+    def _waiting(self) -> list[Path]:
+        if not self._root.is_dir():
+            return []
+        return sorted(self._root.glob("[0-9a-f]*.json"), key=lambda p: (p.stat().st_mtime_ns, p.name))
+
+
+def sign(body: bytes, secret: str, timestamp: int) -> str:
+    """Value of `X-QC-Signature` for `body`."""
+    digest = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={timestamp},v1={digest}"
+
+
+def verify(body: bytes, header: str, secret: str, *, now: float, tolerance_s: float = 300.0) -> bool:
+    """Whether `header` was made for `body` with `secret` within the last `tolerance_s` seconds (for receivers)."""
+    parts = dict(part.split("=", 1) for part in header.split(",") if "=" in part)
+    stamp = parts.get("t", "")
+    if not stamp.isdigit() or abs(now - int(stamp)) > tolerance_s:
+        return False
+    return hmac.compare_digest(sign(body, secret, int(stamp)), header)
+
+
+def check_webhook(address: str) -> None:
+    """Raise ConfigError unless `address` can be told and there is a secret to sign with."""
+    parts = urlsplit(address)
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        raise ConfigError(f"webhook `{without_secrets(address)}`: give an https:// address")
+    if not os.environ.get(SECRET):
+        raise ConfigError(
+            f"a webhook is set but {SECRET} is not; set it to the secret shared with the receiver"
+        )
+
+
+def _deliver(address: str, body: bytes, tries: int, ends: float) -> bool:
+    """Try to hand over one message; False when it should wait."""
+    check_webhook(address)
+    for wait_s in _waits(tries):
+        if wait_s and time.monotonic() + wait_s >= ends:
+            return False
+        time.sleep(wait_s)
+        code = _post(address, body)
+        if code is not None and 200 <= code < 300:
+            return True
+        if code in _GIVE_UP_CODES:
+            log.warning("webhook %s refused the message (%s); check address and secret", _host(address), code)
+            return False
+    log.warning("webhook %s did not take the message; it waits in the outbox", _host(address))
+    return False
+
+
+def _waits(tries: int) -> Iterator[float]:
+    yield 0.0
+    for n in range(tries - 1):
+        yield _FIRST_WAIT_S * 2**n * random.uniform(0.5, 1.5)  # noqa: S311
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect would carry the signed body to a host that nobody has named."""
+
+    def redirect_request(self, *_args: object, **_kwargs: object) -> None:
+        return None
+
+
+def _post(address: str, body: bytes) -> int | None:
+    """HTTP status of one attempt; None when nobody answered."""
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": "qc-plugin",
+        "X-QC-Signature": sign(body, os.environ[SECRET], int(time.time())),
+    }
+    request = urllib.request.Request(address, data=body, headers=headers, method="POST")  # noqa: S310
+    try:
+        with urllib.request.build_opener(_NoRedirect).open(request, timeout=_TIMEOUT_S) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except (OSError, ValueError):
+        return None
+
+
+def _host(address: str) -> str:
+    """What a log may show of an address: paths of webhooks often carry a token."""
+    return urlsplit(address).hostname or "?"

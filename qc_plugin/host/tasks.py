@@ -1,0 +1,76 @@
+"""The tasks of plugin.yaml: the nightly scan, and making a machine ready before the first asset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from qc_plugin import __version__
+from qc_plugin.batch import AssetOutcome, scan
+from qc_plugin.batch.work import Workshop
+from qc_plugin.host.result import Result, TaskSummary
+
+if TYPE_CHECKING:
+    from qc_plugin.config import RunConfig
+    from qc_plugin.host.clock import Clock
+    from qc_plugin.host.event import Event
+
+
+class _Over(Exception):  # noqa: N818
+    """Raised between two assets of a scan; finished assets keep their reports."""
+
+
+def run_task(event: Event, config: RunConfig, clock: Clock) -> Result:
+    """Do the task of `event`. A task that is cut short says `incomplete`; asked again, it goes on."""
+    summary, whole = _warm_up(config) if event.task == "warm-up" else _nightly_scan(event, config, clock)
+    bad = summary.exit_code != 0
+    return Result(
+        id=event.id,
+        event=event.event,
+        verdict="review" if bad or not whole else "accept",
+        stop=False,
+        incomplete=not whole,
+        retryable=not whole,
+        task=summary,
+        causation=event.causation,
+        plugin_version=__version__,
+    )
+
+
+def warm_up(config: RunConfig) -> dict[str, str]:
+    """Load every engine the way a run will, so that plans are built now; engine to where it runs."""
+    uses = Workshop(config).engines.uses
+    return {use.name: f"{use.backend}, {use.device}, {use.precision}" for use in uses}
+
+
+def _warm_up(config: RunConfig) -> tuple[TaskSummary, bool]:
+    return TaskSummary(engines=warm_up(config)), True
+
+
+def _nightly_scan(event: Event, config: RunConfig, clock: Clock) -> tuple[TaskSummary, bool]:
+    seen: list[AssetOutcome] = []
+
+    def tell(outcome: AssetOutcome, n_done: int, n_all: int) -> None:
+        seen.append(outcome)
+        if not clock.watch(n_done / n_all, "scan") and n_done < n_all:
+            raise _Over
+
+    try:
+        result = scan([_path(p) for p in event.paths or []], config, tell)
+    except _Over:
+        return _summary(seen, 0), False
+    return _summary(seen, result.exit_code), True
+
+
+def _summary(seen: list[AssetOutcome], exit_code: int) -> TaskSummary:
+    verdicts: dict[str, int] = {}
+    for outcome in seen:
+        verdicts[outcome.verdict] = verdicts.get(outcome.verdict, 0) + 1
+    n_reused = sum(outcome.reused for outcome in seen)
+    return TaskSummary(assets=len(seen), reused=n_reused, verdicts=verdicts, exit_code=exit_code)
+
+
+def _path(uri: str) -> Path:
+    parts = urlsplit(uri) if uri.startswith("file://") else None
+    return Path(unquote(parts.path)) if parts else Path(uri)
