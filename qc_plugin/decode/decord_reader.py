@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import cv2
 
+from qc_plugin.decode.describe import MIRRORED_NOTE
 from qc_plugin.decode.limits import DEFAULT_LIMITS, Limits
 from qc_plugin.decode.rgb_preview import preview_of_rgb
 from qc_plugin.decode.video import PyavReader
@@ -132,9 +133,13 @@ class DecordReader:
             raise RuntimeError("decoded() runs once for a reader: open the video again")
         self._started = True
         keys = {int(number) for number in self._video.get_key_indices()}
-        numbers = sorted(keys | {0}) if keyframes_only else range(self._n_stated)
-        for number in numbers:
-            frame = self._read(number, number in keys)
+        numbers = sorted(keys | {0}) if keyframes_only else list(range(self._n_stated))
+        # decord's own frame ends come from packet durations, which are wrong where the frame rate varies.
+        stamps = self._video.get_frame_timestamp(numbers)
+        starts_s = [float(start) - float(stamps[0][0]) + self._first_s for start, _ in stamps]
+        ends_s = [*starts_s[1:], starts_s[-1] + float(stamps[-1][1]) - float(stamps[-1][0])]
+        for number, start_s, end_s in zip(numbers, starts_s, ends_s, strict=True):
+            frame = self._read(number, start_s, end_s, is_key=number in keys)
             if frame is None:
                 break
             self._n_decoded += 1
@@ -142,12 +147,10 @@ class DecordReader:
             yield frame
         self._ended_early |= self._is_early(keyframes_only)
 
-    def _read(self, number: int, is_key: bool) -> DecordFrame | None:
+    def _read(self, number: int, start_s: float, end_s: float, *, is_key: bool) -> DecordFrame | None:
         """One frame by its number, or None where decord cannot go on."""
         try:
             rgb = self._video[number].asnumpy()
-            start_s, end_s = (float(value) for value in self._video.get_frame_timestamp(number))
-            origin_s = float(self._video.get_frame_timestamp(0)[0])
         except (self._decord_error, RuntimeError, StopIteration, IndexError):
             self._n_errors += 1
             self._ended_early = True
@@ -157,7 +160,7 @@ class DecordReader:
             rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_LINEAR)
         return DecordFrame(
             index=self._n_decoded,
-            pts_s=start_s - origin_s + self._first_s,
+            pts_s=start_s,
             duration_s=end_s - start_s,
             is_key=is_key,
             reader=self,
@@ -207,6 +210,8 @@ def _refuse(info: MediaInfo, name: str) -> None:
         reason = "does not deinterlace"
     elif info.tone_mapped_from is not None:
         reason = "does not tone-map HDR"
+    elif MIRRORED_NOTE in info.notes:
+        reason = "does not turn mirrored pictures back"
     elif info.container in ("mpegts", "mpeg"):
         reason = "returns wrong frames from MPEG streams"
     if reason is not None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _HD_WIDTH_PX, _HD_HEIGHT_PX = 1280, 720
 _INTERLACED_ORDERS = frozenset({2, 3, 4, 5})  # AVFieldOrder tt, bb, tb, bt
+MIRRORED_NOTE = "mirrored picture turned back"
 INTERLACED_NOTE = "interlaced: deinterlaced, one frame for two fields"
 
 
@@ -46,7 +47,7 @@ def describe(container: InputContainer, stream: VideoStream, frame: VideoFrame) 
     interlaced = bool(frame.interlaced_frame) or context.field_order in _INTERLACED_ORDERS
     notes = list(colour.notes)
     if orientation.mirrored:
-        notes.append("mirrored picture turned back")
+        notes.append(MIRRORED_NOTE)
     if not is_right_angled(matrix):
         notes.append("rotation is not a multiple of 90 degrees: rounded to the nearest")
     if interlaced:

@@ -54,6 +54,7 @@ class PictureMaker:
         self.layout = layout
         self._to_planar = VideoReformatter()
         self._to_rgb = VideoReformatter()
+        self._last_planes: VideoFrame | None = None
 
     def preview(self, frame: VideoFrame, index: int, pts_s: float) -> Preview:
         """Small full-range luma and chroma, upright; strips of the luma as stored: fields are rows there."""
@@ -92,6 +93,9 @@ class PictureMaker:
             interpolation=_SCALER,
             threads=1,
         )
+        # Freed at once, these megabytes would go back to the system and be faulted in again for the next
+        # frame: keeping the last ones halves the cost of a 1080p frame.
+        self._last_planes = planes
         dtype = np.uint16 if layout.colour.hdr else np.uint8
         green, blue, red = (plane_array(planes, number, dtype) for number in range(3))
         if layout.colour.hdr:

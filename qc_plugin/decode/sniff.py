@@ -77,14 +77,16 @@ def read_head(path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
         raise UnsupportedAsset(
             f"{name} cannot be opened ({error}): check the path and its rights."
         ) from error
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise UnsupportedAsset(f"{name} is not a regular file: give the path of a video or a picture.")
         if status.st_size == 0:
             raise UnsupportedAsset(f"{name} has zero bytes: transfer it again.")
         check_bytes(status.st_size, "video", path, limits)
-        return file.read(_HEAD_BYTES)
+        return os.read(descriptor, _HEAD_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 def check_bytes(n_bytes: int, kind: AssetKind, path: str | Path, limits: Limits) -> None:

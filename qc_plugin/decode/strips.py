@@ -17,6 +17,6 @@ def strips(luma: NDArray[Any]) -> NDArray[Any]:
     width = luma.shape[1]
     if width <= N_STRIPS * STRIP_PX:
         return luma.copy()
-    gap = (width - STRIP_PX) / (N_STRIPS + 1)
-    starts = [round(gap * (number + 1)) for number in range(N_STRIPS)]
+    gap = (width - N_STRIPS * STRIP_PX) / (N_STRIPS + 1)
+    starts = [round(gap * (number + 1)) + STRIP_PX * number for number in range(N_STRIPS)]
     return np.concatenate([luma[:, at : at + STRIP_PX] for at in starts], axis=1)

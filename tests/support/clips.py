@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 from av.video.frame import VideoFrame
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CODE_BITS = 6
 _DEPTH = {"yuv420p10le": 10, "yuv422p10le": 10}
@@ -43,7 +46,7 @@ class Clip:
 
 
 def pattern(index: int, width: int, height: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """8-bit Y, U, V (4:2:0, limited range) of one frame: soft gradients, and the index as a row of blocks on top."""
+    """8-bit Y, U, V (4:2:0, limited range) of one frame: soft gradients, the index as blocks on top."""
     x = np.linspace(0, 1, width)[None, :]
     y = np.linspace(0, 1, height)[:, None]
     luma = 60 + 90 * x + 50 * y + 15 * np.sin(6 * np.pi * (x + index / 48))
@@ -140,7 +143,7 @@ def _add_sound(out, stream, seconds: float) -> None:
 
 
 def make_interlaced(folder: Path, name: str = "fields.ts") -> Path:
-    """MPEG-2 TS, top field first: a bar that moves 8 px between the fields, so that whole frames are combed."""
+    """MPEG-2 TS, top field first: a bar moves 8 px between the fields, so frames are combed."""
     path = folder / name
     with av.open(str(path), "w") as out:
         stream = out.add_stream("mpeg2video", rate=25, options={"flags": "+ildct+ilme", "top": "1", "q": "2"})
