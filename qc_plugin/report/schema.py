@@ -47,9 +47,7 @@ _BLUR = {
 }
 FRAME_MEASURES: dict[str, MeasureColumn] = _BLUR | {
     "luma_mean": MeasureColumn("share of white", 0, 1, "neither", "mean luma"),
-    "luma_p90": MeasureColumn(
-        "share of white", 0, 1, "lower", "90th percentile of luma: low is a dark frame"
-    ),
+    "luma_p90": MeasureColumn("share of white", 0, 1, "neither", "90th percentile of luma"),
     "clipped_fraction": MeasureColumn("share", 0, 1, "higher", "pixels at black or white"),
     "bar_fraction": MeasureColumn("share", 0, 1, "higher", "area of black bars"),
     "comb_ratio": MeasureColumn("ratio", 0, None, "higher", "interlace combing"),

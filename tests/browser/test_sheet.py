@@ -1,0 +1,260 @@
+"""The sheet in a real Chromium: no network, no errors, keys and buttons, phones, both colour schemes."""
+
+import json
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from qc_plugin.report.sheet import SheetImages, wanted_images, write_sheet
+from tests.support.fake_report import draw_pictures, draw_regions, fake_artwork, fake_error, fake_report
+
+pytestmark = pytest.mark.browser
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+DRIVER = shutil.which("chromedriver")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+]
+HOSTILE = '<img src=x onerror="document.title=1">"\'&{{ 7*7 }}</script><script>document.title=2</script>.mp4'
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not (CHROMIUM and DRIVER):
+        pytest.skip("needs a Chromium and its chromedriver on PATH")
+    webdriver = pytest.importorskip("selenium.webdriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        for flag in (*FLAGS, f"--user-data-dir={profile}"):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+        yield driver
+        driver.quit()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sheets")
+    video = fake_report()
+    hostile = replace(fake_report(40), asset=replace(video.asset, path=f"/in/{HOSTILE}"))
+    reports = {"video": video, "artwork": fake_artwork(), "error": fake_error(), "hostile": hostile}
+    return {name: _sheet(report, folder / f"{name}.html") for name, report in reports.items()}
+
+
+@pytest.fixture
+def show(browser, pages):
+    """Opens a page at a size; nothing of the page before is left."""
+
+    def open_page(name, width=1280, height=900, scheme="light"):
+        _metrics(browser, width, height)
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        browser.get_log("browser")
+        browser.get_log("performance")
+        browser.get(pages[name].as_uri())
+        browser.execute_script(
+            "try { localStorage.clear() } catch {} delete document.documentElement.dataset.theme"
+        )
+        return browser
+
+    return open_page
+
+
+def _sheet(report, path):
+    wanted = wanted_images(report)
+    images = SheetImages(draw_pictures(wanted.frames), draw_regions(wanted.region_crops))
+    return write_sheet(report, images, path)
+
+
+def _metrics(browser, width, height):
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def _find(browser, selector):
+    return browser.find_elements("css selector", selector)
+
+
+def _press(browser, *keys):
+    from selenium.webdriver import ActionChains
+
+    ActionChains(browser).send_keys(*keys).perform()
+
+
+def _focused(browser):
+    return browser.switch_to.active_element.get_attribute("id")
+
+
+@pytest.mark.parametrize("name", ["video", "artwork", "error", "hostile"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_loaded_and_nothing_is_logged(show, name, scheme):
+    browser = show(name, scheme=scheme)
+    assert browser.get_log("browser") == []
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    urls = {m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"}
+    assert {url.partition(":")[0] for url in urls} <= {"file", "data"}
+    assert sum(url.startswith("file:") for url in urls) == 1
+
+
+def test_the_policy_stops_what_is_not_ours(show):
+    browser = show("video")
+    script = "const s = document.createElement('script'); s.textContent = 'window.ran = 1';"
+    browser.execute_script(
+        script + "document.body.append(s); const i = new Image(); i.src = 'https://example.invalid/x.png';"
+    )
+    assert browser.execute_script("return window.ran === undefined")
+    assert any("Content Security Policy" in entry["message"] for entry in browser.get_log("browser"))
+
+
+def test_a_hostile_name_is_text(show):
+    browser = show("hostile")
+    assert browser.title == f"Review: {HOSTILE.rpartition('/')[2]}"
+    assert _find(browser, "h1")[0].text == HOSTILE.rpartition("/")[2]
+    assert _find(browser, "img[src='x']") == []
+
+
+def test_tabs_switch_crops(show):
+    browser = show("video")
+    shown = [panel.get_attribute("id") for panel in _find(browser, ".panel") if panel.is_displayed()]
+    assert shown == ["panel-full"]
+    _find(browser, "#tab-2x3")[0].click()
+    assert [p.get_attribute("id") for p in _find(browser, ".panel") if p.is_displayed()] == ["panel-2x3"]
+    picture = _find(browser, "#panel-2x3 .pick .picture")[0]
+    assert picture.size["height"] / picture.size["width"] == pytest.approx(1.5, rel=0.02)
+    from selenium.webdriver import Keys
+
+    _press(browser, Keys.HOME)
+    assert _focused(browser) == "tab-full"
+    assert _find(browser, "#panel-full")[0].is_displayed()
+
+
+def test_outlines_toggle_by_key_and_button(show):
+    browser = show("video")
+    outline = next(o for o in _find(browser, ".card .outline") if o.rect["width"] > 0)
+    assert outline.is_displayed()
+    _press(browser, "o")
+    assert not outline.is_displayed()
+    button = _find(browser, ".topbar [data-act=outline]")[0]
+    assert button.get_attribute("aria-pressed") == "false"
+    button.click()
+    assert outline.is_displayed()
+
+
+def test_the_outline_lies_on_the_moving_hand(show):
+    browser = show("video")
+    card = next(c for c in _find(browser, "[data-card]") if "hand 1" in c.text)
+    inside = """
+        const box = arguments[0].querySelector('.region-line').getBoundingClientRect();
+        const mark = arguments[0].querySelector('.outline').getBoundingClientRect();
+        const both = Math.max(0, Math.min(box.right, mark.right) - Math.max(box.left, mark.left))
+                   * Math.max(0, Math.min(box.bottom, mark.bottom) - Math.max(box.top, mark.top));
+        return both / (mark.width * mark.height);"""
+    assert browser.execute_script(inside, card) > 0.9
+
+
+def test_keys_walk_through_the_cards(show):
+    from selenium.webdriver import Keys
+
+    browser = show("video")
+    walked = []
+    for key in ("j", "j", Keys.ARROW_DOWN, "k", Keys.ARROW_UP):
+        _press(browser, key)
+        walked.append(_focused(browser))
+    assert walked == ["card-1", "card-2", "card-3", "card-2", "card-1"]
+    _press(browser, Keys.ENTER)
+    viewer = _find(browser, "#viewer")[0]
+    assert viewer.is_displayed()
+    first = _find(browser, ".viewer-title")[0].text
+    _press(browser, Keys.ARROW_RIGHT)
+    assert _find(browser, ".viewer-title")[0].text != first
+    _press(browser, Keys.ESCAPE)
+    assert not viewer.is_displayed()
+    _press(browser, "?")
+    assert _find(browser, "#help")[0].is_displayed()
+
+
+def test_the_timeline_speaks_to_the_keyboard(show):
+    from selenium.webdriver import Keys
+
+    browser = show("video")
+    chart = _find(browser, ".timeline-chart")[0]
+    browser.execute_script("arguments[0].focus()", chart)
+    _press(browser, Keys.END, Keys.ARROW_LEFT)
+    assert chart.get_attribute("aria-valuenow") == "118"
+    assert "frame 1416" in chart.get_attribute("aria-valuetext")
+    assert "frame 1416" in _find(browser, ".tip")[0].text
+
+
+def test_a_nearest_better_frame_can_be_followed(show):
+    browser = show("video")
+    link = _find(browser, "a.better[href^='#pick-full-']")[0]
+    _find(browser, "#tab-1x1")[0].click()
+    browser.execute_script("arguments[0].click()", link)
+    frame = link.get_attribute("data-goto")
+    assert browser.switch_to.active_element.get_attribute("data-frame") == frame
+    assert _find(browser, "#panel-full")[0].is_displayed()
+
+
+def test_dark_mode_follows_the_system_and_the_button(show):
+    paper = "return getComputedStyle(document.body).backgroundColor"
+    light = show("video").execute_script(paper)
+    browser = show("video", scheme="dark")
+    dark = browser.execute_script(paper)
+    assert light != dark
+    _find(browser, ".topbar [data-act=theme]")[0].click()
+    assert browser.execute_script(paper) == light
+
+
+@pytest.mark.parametrize(
+    ("name", "width"),
+    [("video", 390), ("video", 768), ("video", 1280), ("artwork", 390), ("error", 390), ("hostile", 320)],
+)
+def test_no_page_scrolls_sideways(show, name, width):
+    browser = show(name, width=width)
+    for tab in [None, *_find(browser, "[role=tab]")]:
+        if tab is not None:
+            tab.click()
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["video", "error"])
+def test_text_has_contrast(show, name, scheme):
+    """WCAG AA, 4.5 : 1, of every visible text on plain colour."""
+    browser = show(name, scheme=scheme)
+    faint = browser.execute_script((Path(__file__).parent / "contrast.js").read_text(encoding="utf-8"))
+    assert faint == []
+
+
+def test_everything_has_a_name(show):
+    browser = show("video")
+    shown = """return [...document.querySelectorAll('button, a, [role=img], img, [role=slider]')]
+        .filter((e) => e.checkVisibility() && !e.closest('[aria-hidden=true]'))"""
+    elements = browser.execute_script(shown)
+    assert len(elements) > 50
+    for element in elements:
+        assert element.accessible_name.strip(), element.get_attribute("outerHTML")[:200]
+
+
+def test_printing_opens_folds_and_hides_tools(show):
+    browser = show("video")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+    assert not _find(browser, ".topbar")[0].is_displayed()
+    assert all(fold.get_attribute("open") for fold in _find(browser, "details"))
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
