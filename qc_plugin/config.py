@@ -28,8 +28,12 @@ class RunConfig(BaseModel):
     sample: str = Field("2fps", description="Frames to score: <number>fps, keyframes, all or auto")
     reports: Path = Field(Path("qc-reports"), description="Folder for reports, sheets and stills")
     reader: Literal["pyav", "decord"] = Field("pyav", description="Video reader")
-    backend: Literal["auto", "openvino", "onnxruntime"] = Field("auto", description="Runtime for the engines")
-    precision: Literal["auto", "f32", "bf16", "int8"] = Field("auto", description="Arithmetic of the engines")
+    backend: Literal["auto", "openvino", "onnxruntime", "tensorrt"] = Field(
+        "auto", description="Runtime for the engines"
+    )
+    precision: Literal["auto", "f32", "bf16", "f16", "int8"] = Field(
+        "auto", description="Arithmetic of the engines"
+    )
     threads: int | None = Field(None, ge=1, le=256, description="Threads per worker; default: cores / jobs")
     jobs: int | None = Field(None, ge=1, le=256, description="Assets checked at once; default: cores / 2")
     limits: Literal["strict", "default", "trusted"] = Field("default", description="Profile of asset limits")

@@ -62,7 +62,8 @@ def build_plan(content: bytes, spec: EngineSpec, key: PlanKey, *, tell: Tell | N
     parser = trt.OnnxParser(definition, builder.logger)
     if not parser.parse(content):
         reasons = "; ".join(str(parser.get_error(n).desc()) for n in range(parser.num_errors))
-        raise EngineError(f"{spec.name}: {key.flavour} cannot read the network: {reasons}; export it again")
+        path = spec.folder / spec.model.file
+        raise EngineError(f"{path}: {key.flavour} cannot load it: {reasons}; export it again")
     config = _configure(trt, builder, spec, key)
     if tell is not None:
         config.progress_monitor = _make_monitor(trt, tell)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 NAME = "onnxruntime"
 EXTRA = "qc-plugin[ort]"
+FIX = f"pip install '{EXTRA}'"
 PRECISIONS: tuple[str, ...] = ("f32", "int8")
 _DEVICE = "CPU"
 

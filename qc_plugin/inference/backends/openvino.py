@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 NAME = "openvino"
 EXTRA = "openvino>=2026.4,<2027"
+FIX = f"pip install '{EXTRA}'"
 PRECISIONS: tuple[str, ...] = ("f32", "bf16", "int8")
 _DEVICE = "CPU"
 
