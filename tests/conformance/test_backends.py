@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from qc_plugin.errors import EngineError
-from qc_plugin.inference.select import BACKENDS, open_session
+from qc_plugin.inference.select import AUTO_ORDER, BACKENDS, open_session
 from qc_plugin.inference.spec import list_engines, load_spec
 from tests.support.tiny_onnx import MAPS, contract, small_network, write_engine
 
@@ -45,7 +45,8 @@ def session(request, spec):
 
 def test_it_says_what_runs(session, spec):
     assert session.backend in BACKENDS
-    assert session.device == "CPU"
+    assert session.device
+    assert (session.device == "CPU") == (session.backend in AUTO_ORDER)
     assert session.precision == "f32"
     assert session.spec is spec
     assert (session.use.name, session.use.version) == ("tiny", "0.1.0")
@@ -164,8 +165,10 @@ def test_the_int8_variant_runs_where_it_is_asked_for(tmp_path, backend, spec, re
     (folder / "model.int8.onnx").write_bytes(other)
     image = picture((1, 3, 32, 32))
     session = open_session(load_spec(folder), backend=backend, precision="int8")
-    expected = open_session(load_spec(write_engine(tmp_path / "other", small_network(seed=7))),
-    precision="f32") assert session.precision == "int8"
+    expected = open_session(
+        load_spec(write_engine(tmp_path / "other", small_network(seed=7))), precision="f32"
+    )
+    assert session.precision == "int8"
     assert session.use.sha256 == stated["sha256"]
     got = session.run({"image": image})["probability"]
     np.testing.assert_allclose(got, expected.run({"image": image})["probability"], atol=TOLERANCE["f32"])

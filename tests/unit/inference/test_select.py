@@ -15,6 +15,20 @@ from qc_plugin.inference.spec import load_spec
 from tests.support.tiny_onnx import contract, write_engine
 
 
+def without(monkeypatch, *names):
+    """Make back-ends say that they are not installed."""
+    for name in names:
+        module = types.SimpleNamespace(**vars(BACKENDS[name]))
+        module.missing = lambda name=name: f"{name} is not installed"
+        monkeypatch.setitem(select.BACKENDS, name, module)
+
+
+@pytest.fixture(autouse=True)
+def cpu_only(monkeypatch):
+    """A GPU in the machine that runs the tests must not change what they see."""
+    without(monkeypatch, *(set(BACKENDS) - set(AUTO_ORDER)))
+
+
 @pytest.fixture
 def spec(tmp_path):
     return load_spec(write_engine(tmp_path / "tiny"))
@@ -24,14 +38,6 @@ def spec(tmp_path):
 def spec_with_int8(tmp_path):
     stated = contract(b"x")["model"] | {"precision": "int8", "file": "model.int8.onnx"}
     return load_spec(write_engine(tmp_path / "two", variants=[stated]))
-
-
-def without(monkeypatch, *names):
-    """Make back-ends say that they are not installed."""
-    for name in names:
-        module = types.SimpleNamespace(**{k: getattr(BACKENDS[name], k) for k in ("EXTRA", "PRECISIONS",
-        "open_session")}) module.missing = lambda name=name: f"{name} is not installed"
-        monkeypatch.setitem(select.BACKENDS, name, module)
 
 
 def test_auto_takes_openvino_first(spec):
@@ -48,8 +54,7 @@ def test_auto_falls_back_and_says_so(spec, monkeypatch):
 
 def test_no_backend_at_all_is_an_error_with_the_fix(spec, monkeypatch):
     without(monkeypatch, "openvino", "onnxruntime")
-    with pytest.raises(EngineError, match="openvino is not installed.*onnxruntime is not installed.*pip
-    install"):
+    with pytest.raises(EngineError, match=r"openvino is not installed.*onnxruntime is not installed.*pip"):
         open_session(spec)
 
 
@@ -59,8 +64,9 @@ def test_a_backend_asked_for_is_never_replaced(spec, monkeypatch):
         open_session(spec, backend="onnxruntime")
 
 
-@pytest.mark.parametrize(("name", "hint"), [("openvno", "did you mean 'openvino'"), ("abacus", "choose
-auto")])
+@pytest.mark.parametrize(
+    ("name", "hint"), [("openvno", "did you mean 'openvino'"), ("abacus", "choose auto")]
+)
 def test_an_unknown_backend_is_an_error(spec, name, hint):
     with pytest.raises(EngineError, match=hint):
         open_session(spec, backend=name)
@@ -71,7 +77,7 @@ def test_an_unknown_precision_names_the_known_ones(spec):
         open_session(spec, backend="openvino", precision="fp32")
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", AUTO_ORDER)
 def test_int8_without_a_variant_is_refused(spec, backend):
     with pytest.raises(EngineError, match="no int8 variant"):
         open_session(spec, backend=backend, precision="int8")

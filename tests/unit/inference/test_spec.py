@@ -59,7 +59,7 @@ def test_a_path_given_as_text_is_a_folder(tmp_path):
 )
 def test_a_wrong_contract_names_the_place(tmp_path, change, message):
     folder = edit(write_engine(tmp_path / "tiny"), change)
-    with pytest.raises(EngineError, match="engine.yaml") as caught:
+    with pytest.raises(EngineError, match=r"engine\.yaml") as caught:
         load_spec(folder)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -103,13 +103,13 @@ def test_an_altered_file_is_refused_with_expected_and_got(tmp_path):
     path = folder / "model.onnx"
     whole = path.read_bytes()
     path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    with pytest.raises(EngineError, match="expected SHA-256 [0-9a-f]{64}, got [0-9a-f]{64}; reinstall"):
+    with pytest.raises(EngineError, match=r"expected SHA-256 [0-9a-f]{64}, got [0-9a-f]{64}; reinstall"):
         load_spec(folder).verify()
     path.write_bytes(whole[:-1])
     with pytest.raises(EngineError, match=f"expected {len(whole)} bytes, got {len(whole) - 1}; reinstall"):
         load_spec(folder).verify()
     path.unlink()
-    with pytest.raises(EngineError, match="model.onnx: cannot be read"):
+    with pytest.raises(EngineError, match=r"model\.onnx: cannot be read"):
         load_spec(folder).verify()
 
 
@@ -161,7 +161,7 @@ def test_whole_models_hold_no_outside_data():
 
 def test_a_cut_model_is_an_error_not_a_pass():
     content = small_network().SerializeToString()
-    with pytest.raises(ValueError, match="longer than the file|no graph"):
+    with pytest.raises(ValueError, match=r"longer than the file|no graph"):
         onnx_wire.external_data(content[: len(content) // 2])
 
 

@@ -58,8 +58,11 @@ def test_windows_overlap_by_the_halo_on_both_sides():
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [((100, 128, 32, 32), "multiple of 32, got 100"), ((0, 128, 32, 32), "got 0"), ((512, 128, 64, 32), "too
-    small")],
+    [
+        ((100, 128, 32, 32), "multiple of 32, got 100"),
+        ((0, 128, 32, 32), "got 0"),
+        ((512, 128, 64, 32), "too small"),
+    ],
 )
 def test_what_cannot_be_tiled_is_told(arguments, message):
     with pytest.raises(ValueError, match=message):
