@@ -124,8 +124,10 @@ def thumbs(
     """
     from qc_plugin.batch.picks import write_picks
 
-    run = o.settings(config, rules=rules, sample=sample, reports=out_dir)
-    picks = write_picks(file, run, best=best, ratios=tuple(c.strip() for c in crops.split(",") if c.strip()))
+    run = o.settings(config, rules=rules, sample=sample)
+    picks = write_picks(
+        file, run, out_dir, best=best, ratios=tuple(c.strip() for c in crops.split(",") if c.strip())
+    )
     if as_json:
         print(json.dumps(picks.as_json()))
     elif not picks.files:

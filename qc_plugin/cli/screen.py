@@ -10,8 +10,8 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from qc_plugin.batch import AssetOutcome, ScanResult
 
@@ -38,7 +38,7 @@ def print_outcome(outcome: AssetOutcome, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(outcome_json(outcome)), flush=True)
         return
-    out.print(f"{MARKS[outcome.verdict]}  {outcome.path}", soft_wrap=True)
+    out.print(f"{MARKS[outcome.verdict]}  {escape(outcome.path)}", soft_wrap=True)
     out.print(f"  {outcome.sentence}", soft_wrap=True, markup=False)
     if outcome.frames:
         out.print("  frames: " + ", ".join(f"{n} {name}" for name, n in outcome.frames.items() if n))
@@ -71,14 +71,9 @@ def scan_progress(*, as_json: bool) -> Iterator[Any]:
 
 def print_scan(result: ScanResult) -> None:
     """Totals, and one line for every asset that needs a person."""
-    table = Table(box=None, pad_edge=False)
-    for column in ("verdict", "asset", "why"):
-        table.add_column(column, overflow="fold")
-    for o in result.outcomes:
-        if o.verdict != "accept":
-            table.add_row(MARKS[o.verdict], o.path, o.sentence)
-    if table.rows:
-        out.print(table)
+    for o in (o for o in result.outcomes if o.verdict != "accept"):
+        out.print(f"{MARKS[o.verdict]}  {escape(o.path)}", soft_wrap=True)
+        out.print(f"          {o.sentence}", markup=False, soft_wrap=True)
     totals = ", ".join(f"{n} {verdict}" for verdict, n in sorted(result.verdicts.items()))
     out.print(f"{len(result.outcomes)} assets in {result.seconds:.1f} s: {totals or 'nothing to check'}")
     if result.n_reused:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from qc_plugin.decode import sniff_kind
 from qc_plugin.pipeline.measure import Engines, Measured, Watch, measure_artwork, measure_video, timed
-from qc_plugin.scoring.evaluate import judge_asset, judge_frame
+from qc_plugin.scoring.evaluate import judge_asset, judge_measured, skipped_rules
 from qc_plugin.scoring.measures import apply_limits
 from qc_plugin.scoring.rank import rank_frames
 from qc_plugin.stages.technical import similarity
@@ -64,7 +64,7 @@ def _judge(asset: Asset, measured: Measured, rules: RuleSet, provenance: Provena
     media, stats = measured.media, measured.stats
     assert media is not None
     scores = [apply_limits(score, rules.limits) for score in measured.scores]
-    judgements = [judge_frame(score, rules) for score in scores]
+    judgements = [judge_measured(score, rules) for score in scores]
     ranking = rank_frames(
         scores, judgements, rules, size_px=(media.width_px, media.height_px), similarity=similarity
     )
@@ -84,6 +84,7 @@ def _judge(asset: Asset, measured: Measured, rules: RuleSet, provenance: Provena
             frames_decoded=stats.n_decoded,
             frames_scored=len(scores),
             frames_lost=stats.n_errors,
+            rules_skipped=skipped_rules(judgements),
         ),
         provenance=replace(provenance, decoder=media.decoder),
         rules_text=rules.text,

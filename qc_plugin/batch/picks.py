@@ -1,0 +1,122 @@
+"""Thumbnail candidates: the best sharp frames of one asset, cut to each ratio, with a list hosts can read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qc_plugin.batch.publish import sheet_images
+from qc_plugin.batch.work import Workshop
+from qc_plugin.errors import UsageError
+from qc_plugin.report.sheet import write_sheet
+from qc_plugin.scoring.ruleset import load_rules
+from qc_plugin.stages.pictures import cut, encode_jpeg
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from qc_plugin.config import RunConfig
+    from qc_plugin.pipeline import Checked
+    from qc_plugin.types import FrameRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pick:
+    """One still: a ranked frame, whole (`ratio` "full") or cut; box in frame pixels."""
+
+    file: str
+    ratio: str
+    rank: int
+    frame_index: int
+    pts_s: float
+    score: float
+    score_parts: dict[str, float]
+    box_xyxy: tuple[int, int, int, int] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picks:
+    """What `thumbs` wrote, best first within each ratio."""
+
+    asset: str
+    files: tuple[Pick, ...]
+    sheet: Path | None
+    report: Path | None
+    why_none: str
+    exit_code: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of picks.json."""
+        return {
+            "schema": "qc.picks/1",
+            "asset": self.asset,
+            "picks": [asdict(pick) for pick in self.files],
+            "sheet": self.sheet and str(self.sheet),
+            "report": self.report and str(self.report),
+            "error": self.why_none if self.exit_code else None,
+        }
+
+
+def write_picks(file: Path, config: RunConfig, out: Path, *, best: int, ratios: tuple[str, ...]) -> Picks:
+    """Check `file` and write its best frames under `out`. Raises UsageError for a missing file."""
+    if not file.is_file():
+        raise UsageError(f"{file}: no such file; check the path")
+    rules = load_rules(config.rules).with_rank(best=best, crops=ratios)
+    out.mkdir(parents=True, exist_ok=True)
+    picks: list[Pick] = []
+    settings = config.model_copy(update={"reports": out / "reports"})
+    workshop = Workshop(
+        settings, rules=rules, publisher=partial(_publish, out=out, ratios=ratios, picks=picks)
+    )
+    outcome = workshop.process(file, None)
+    result = Picks(
+        asset=str(file),
+        files=tuple(picks),
+        sheet=outcome.sheet,
+        report=outcome.report,
+        why_none=outcome.sentence,
+        exit_code=outcome.exit_code,
+    )
+    (out / "picks.json").write_text(json.dumps(result.as_json(), indent=1) + "\n", encoding="utf-8")
+    return result
+
+
+def _publish(checked: Checked, *, out: Path, ratios: tuple[str, ...], picks: list[Pick]) -> Path:
+    """Write the stills of every ratio and the sheet."""
+    rows = [row for row in checked.report.frames if row.rank.rank is not None]
+    for row in sorted(rows, key=lambda r: r.rank.rank or 0):
+        assert row.rank.rank is not None
+        name = f"full-{row.rank.rank:02d}-frame-{row.score.frame_index:06d}.jpg"
+        (out / name).write_bytes(checked.pictures.jpeg(row.score.frame_index))
+        picks.append(_pick(row, name, "full", row.rank.rank, None))
+    for ratio in ratios:
+        ranked = [row for row in checked.report.frames if ratio in row.rank.rank_by_crop]
+        for row in sorted(ranked, key=lambda r: r.rank.rank_by_crop[ratio]):
+            picks.append(_write_crop(checked, row, ratio, out))
+    return write_sheet(checked.report, sheet_images(checked), out / "sheet.html")
+
+
+def _write_crop(checked: Checked, row: FrameRow, ratio: str, out: Path) -> Pick:
+    rank = row.rank.rank_by_crop[ratio]
+    box = next(crop.box_xyxy for crop in row.rank.crops if crop.ratio == ratio)
+    name = f"{ratio.replace(':', 'x')}-{rank:02d}-frame-{row.score.frame_index:06d}.jpg"
+    rgb = checked.pictures.rgb(row.score.frame_index)
+    (out / name).write_bytes(
+        encode_jpeg(cut(rgb, (float(box[0]), float(box[1]), float(box[2]), float(box[3]))))
+    )
+    return _pick(row, name, ratio, rank, box)
+
+
+def _pick(row: FrameRow, name: str, ratio: str, rank: int, box: tuple[int, int, int, int] | None) -> Pick:
+    return Pick(
+        file=name,
+        ratio=ratio,
+        rank=rank,
+        frame_index=row.score.frame_index,
+        pts_s=row.score.pts_s,
+        score=row.rank.score,
+        score_parts=dict(row.rank.score_parts),
+        box_xyxy=box,
+    )
