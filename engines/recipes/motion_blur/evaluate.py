@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from .evaluate_clips import report_clips
 from .evaluate_photos import report_photos
 from .evaluate_synthetic import DEFAULT_PACK, DEFAULT_SET, report_synthetic
 from .metrics import Curve
@@ -65,7 +66,9 @@ def main() -> None:
     )
     parser.add_argument("--pack", type=Path, default=DEFAULT_PACK)
     parser.add_argument("--threshold", type=float, help="default: chosen on the synthetic set")
-    parser.add_argument("--only", choices=("synthetic", "dev", "photos"), help="one part instead of all")
+    parser.add_argument(
+        "--only", choices=("synthetic", "dev", "photos", "clips"), help="one part instead of all"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--pictures", type=Path, help="folder for PNGs to look at")
     args = parser.parse_args()
@@ -77,6 +80,8 @@ def main() -> None:
         report_dev(run, args.data, 0.5 if threshold is None else threshold, args.pictures)
     if args.only in (None, "photos"):
         report_photos(run, args.data, 0.5 if threshold is None else threshold, args.pictures)
+    if args.only in (None, "clips"):
+        report_clips(run, args.data, 0.5 if threshold is None else threshold, args.pictures)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,84 @@
+"""Hands and faces of real clips, labelled by eye: does evidence-weighted coverage tell blurred from sharp?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from .evaluate_photos import LONG_SIDE_PX, weighted_share
+from .metrics import auc
+from .pictures import draw, panel
+from .predictor import Maps, Run, predict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LABELS = Path(__file__).with_name("clip_labels.json")
+LOOK_AT = (  # clip, frames: what must be seen in them is in the card
+    ("hands_cups_h264_720p.mp4", (60, 180, 320)),
+    ("person_juggle_h264_720p24.mp4", (20, 120, 260)),
+    ("hands_coffee_h264_720p.mp4", (10, 90, 200)),
+    ("asl_walk_h264_480p.mkv", (15, 30, 40)),
+)
+
+
+def frames_of(clip: Path, wanted: set[int]) -> Iterator[tuple[int, np.ndarray]]:
+    """Index and (H, W, 3) uint8 RGB of the wanted frames, in decode order."""
+    capture, index = cv2.VideoCapture(str(clip)), 0
+    while wanted and index <= max(wanted):
+        read, bgr = capture.read()
+        if not read:
+            return
+        if index in wanted:
+            yield index, cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+        index += 1
+
+
+def box_coverage(maps: Maps, box: list[float], threshold: float) -> float:
+    """Share of a box (fractions of the frame) called blurred, weighted by evidence."""
+    height, width = maps.probability.shape
+    x0, y0, x1, y1 = box
+    rows = slice(int(y0 * height), max(int(np.ceil(y1 * height)), int(y0 * height) + 1))
+    columns = slice(int(x0 * width), max(int(np.ceil(x1 * width)), int(x0 * width) + 1))
+    return weighted_share(maps.probability[rows, columns] >= threshold, maps.evidence[rows, columns])
+
+
+def report_clips(run: Run, data: Path, threshold: float, pictures: Path | None) -> dict[str, float]:
+    """AUC on the clips for choosing and for scoring, and the frames to look at."""
+    boxes = json.loads(LABELS.read_text())["boxes"]
+    for box in boxes:
+        box["coverage"] = float("nan")
+    for clip in sorted({b["clip"] for b in boxes}):
+        mine = [b for b in boxes if b["clip"] == clip]
+        for index, rgb in frames_of(data / "video" / clip, {b["frame"] for b in mine}):
+            maps = predict(run, rgb, long_side_px=LONG_SIDE_PX)
+            for box in (b for b in mine if b["frame"] == index):
+                box["coverage"] = box_coverage(maps, box["box"], threshold)
+    row = {f"auc_{use}": _separation([b for b in boxes if b["use"] == use]) for use in ("choose", "score")}
+    row |= {f"auc_{kind}": _separation([b for b in boxes if b["kind"] == kind]) for kind in ("hand", "face")}
+    sharp = np.array([b["coverage"] for b in boxes if not b["blurred"]])
+    row["sharp_boxes_over_15_percent"] = 100 * float((sharp > 0.15).mean())
+    for name, value in row.items():
+        print(f"clips ({len(boxes)} boxes) {name:38s} {value:.3f}")
+    if pictures:
+        draw_frames(run, data, pictures)
+    return row
+
+
+def _separation(boxes: list[dict[str, float]]) -> float:
+    blurred = np.array([b["coverage"] for b in boxes if b["blurred"]])
+    return auc(blurred, np.array([b["coverage"] for b in boxes if not b["blurred"]]))
+
+
+def draw_frames(run: Run, data: Path, pictures: Path) -> None:
+    """Probability, evidence and their product on frames whose truth anyone can see."""
+    rows = []
+    for clip, wanted in LOOK_AT:
+        for _, rgb in frames_of(data / "video" / clip, set(wanted)):
+            maps = predict(run, rgb, long_side_px=LONG_SIDE_PX)
+            rows.append(panel(rgb, maps.probability, maps.evidence, maps.probability * maps.evidence))
+    draw(rows, pictures / "clips.png", n_columns=1)

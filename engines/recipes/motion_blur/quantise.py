@@ -1,0 +1,119 @@
+"""int8 variant of the engine: model.onnx -> model.int8.onnx, listed in engine.yaml under `variants`.
+
+python -m engines.recipes.motion_blur.quantise --calibration .work/motion_blur/set2
+
+The band-energy stem, the layer that reads it and the heads stay in fp32: their steps are smaller than an
+int8 step. Weights take seven bits, because CPUs without VNNI add two products in 16 bits and would saturate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+import yaml
+from onnx import numpy_helper
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+from .data import StoredSet
+from .export import ENGINE_DIR, digest
+from .sources import WORK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+N_STEM_CONVOLUTIONS = 4  # three octaves of the bank, and the layer that mixes them
+N_HEAD_CONVOLUTIONS = 3  # mask and extent; evidence in two
+
+
+class Pictures(CalibrationDataReader):
+    """Training pictures, blurred and sharp, from a stored set."""
+
+    def __init__(self, stored: StoredSet, n: int) -> None:
+        index = np.linspace(0, stored.count - 1, n).astype(int)
+        self.images: Iterator[np.ndarray] = (stored.read([int(i)]).image.numpy() for i in index)
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        """The next picture, None after the last."""
+        image = next(self.images, None)
+        return None if image is None else {"image": image}
+
+
+def unpack_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """float16 initialisers and their casts -> float32 initialisers: the form the quantiser reads."""
+    stored = {t.name: t for t in model.graph.initializer}
+    nodes = []
+    for node in model.graph.node:
+        if node.op_type == "Cast" and node.input[0] in stored:
+            values = numpy_helper.to_array(stored.pop(node.input[0])).astype(np.float32)
+            stored[node.output[0]] = numpy_helper.from_array(values, node.output[0])
+        else:
+            nodes.append(node)
+    del model.graph.node[:], model.graph.initializer[:]
+    model.graph.node.extend(nodes)
+    model.graph.initializer.extend(stored.values())
+    return model
+
+
+def kept_in_float(model: onnx.ModelProto) -> list[str]:
+    """Convolutions of the stem and the heads, by name."""
+    names = [n.name for n in model.graph.node if n.op_type == "Conv"]
+    return names[:N_STEM_CONVOLUTIONS] + names[-N_HEAD_CONVOLUTIONS:]
+
+
+def quantise(source: Path, target: Path, stored: StoredSet, *, n_pictures: int) -> None:
+    """Static quantisation, weights per channel, convolutions and the additions between them."""
+    model = unpack_weights(onnx.load(source))
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "float.onnx"
+        onnx.save(model, plain)
+        quantize_static(
+            plain,
+            target,
+            Pictures(stored, n_pictures),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            op_types_to_quantize=["Conv", "Add"],
+            nodes_to_exclude=kept_in_float(model) + stem_additions(model),
+        )
+
+
+def stem_additions(model: onnx.ModelProto) -> list[str]:
+    """Additions before the last stem convolution: constants of the logarithm, not residual sums."""
+    names, n_convolutions = [], 0
+    for node in model.graph.node:
+        n_convolutions += node.op_type == "Conv"
+        if node.op_type == "Add" and n_convolutions < N_STEM_CONVOLUTIONS:
+            names.append(node.name)
+    return names
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--engine", type=Path, default=ENGINE_DIR)
+    parser.add_argument("--calibration", type=Path, default=WORK / "set2")
+    parser.add_argument("--pictures", type=int, default=48)
+    parser.add_argument("--list", action="store_true", help="state the file in engine.yaml")
+    args = parser.parse_args()
+    target = args.engine / "model.int8.onnx"
+    quantise(args.engine / "model.onnx", target, StoredSet(args.calibration), n_pictures=args.pictures)
+    if args.list:
+        text = yaml.safe_load((args.engine / "engine.yaml").read_text())
+        text["variants"] = [{"precision": "int8"} | digest(target)]
+        dumped = yaml.safe_dump(text, sort_keys=False, allow_unicode=True, width=110)
+        (args.engine / "engine.yaml").write_text(dumped)
+    print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
