@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,22 +33,30 @@ class _Salient:
 
 
 def crop_frame(
-    score: FrameScore, faces: Sequence[RegionScore], rank: Rank, size_px: tuple[int, int]
+    score: FrameScore,
+    faces: Sequence[RegionScore],
+    rank: Rank,
+    size_px: tuple[int, int],
+    missing: Mapping[str, float] | None = None,
 ) -> tuple[Crop, ...]:
-    """The crops of `rank.crops` that this frame allows. `faces`: its main faces; `size_px`: (width, height).
+    """The crops of `rank.crops` that this frame allows, for its main `faces`.
 
-    Each is the largest that holds the largest main face whole, with a margin, and cuts no other: every main
+    `size_px`: (width, height); `missing` as in `take_parts`. Each is the largest that holds the largest main face whole, with a margin, and cuts no other: every main
     face is inside, or outside altogether. A ratio for which there is none is left out.
     """
-    salient = _salient(score, faces)
+    main = {face.n for face in faces}
+    salient = _salient(score, main)
     blurred = None if score.blur is None else _Blurred(decode(score.blur), size_px)
     crops = []
     for ratio in rank.crops:
         found = _find(ratio, salient, faces, size_px, blurred)
         if found is not None:
             box, scale = found
-            value = _score(score, faces, rank, box, blurred) * scale * (0.5 + 0.5 * _kept(salient, box))
-            crops.append(Crop(ratio=ratio, box_xyxy=box, score=value))
+            view = _view(score, box, blurred)
+            seen = [r for r in view.regions if r.region.kind == "face" and r.n in main]
+            worth = weigh(take_parts(view, seen, rank.score, missing), rank.score)
+            kept = 0.5 + 0.5 * _kept(salient, box)
+            crops.append(Crop(ratio=ratio, box_xyxy=box, score=worth * scale * kept))
     return tuple(crops)
 
 
@@ -70,9 +78,8 @@ class _Blurred:
         return shares
 
 
-def _salient(score: FrameScore, faces: Sequence[RegionScore]) -> list[_Salient]:
-    """Regions by what they are worth: main faces most, and the sharper the more."""
-    main = {face.n for face in faces}
+def _salient(score: FrameScore, main: Collection[int]) -> list[_Salient]:
+    """Regions by what they are worth: main faces (their numbers) most, and the sharper the more."""
     found = []
     for scored in score.regions:
         is_main = scored.region.kind == "face" and scored.n in main
@@ -196,24 +203,15 @@ def _kept(salient: Sequence[_Salient], box: tuple[int, int, int, int]) -> float:
     return kept / total
 
 
-def _score(
-    score: FrameScore,
-    faces: Sequence[RegionScore],
-    rank: Rank,
-    box: tuple[int, int, int, int],
-    blurred: _Blurred | None,
-) -> float:
-    """The rank score of what the crop shows, 0..1, as if it were a frame of its own."""
-    seen = tuple(_in_crop(region, box) for region in score.regions if _is_in(region, box))
-    numbers = {face.n for face in faces}
-    seen_faces = [region for region in seen if region.region.kind == "face" and region.n in numbers]
+def _view(score: FrameScore, box: tuple[int, int, int, int], blurred: _Blurred | None) -> FrameScore:
+    """What the crop shows, as if it were a frame of its own."""
     measures = dict(score.measures)
     if blurred is not None and blurred.whole > 0 and "blur_coverage" in measures:
         sides = [np.array([float(side)]) for side in box]
         here = float(blurred.share(*sides)[0])
         measures["blur_coverage"] = min(1.0, measures["blur_coverage"] * here / blurred.whole)
-    view = replace(score, regions=seen, measures=measures)
-    return weigh(take_parts(view, seen_faces, rank.score), rank.score)
+    seen = tuple(_in_crop(region, box) for region in score.regions if _is_in(region, box))
+    return replace(score, regions=seen, measures=measures)
 
 
 def _is_in(scored: RegionScore, box: tuple[int, int, int, int]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from qc_plugin.scoring.crops import crop_frame
-from qc_plugin.scoring.rank_parts import take_parts, weigh
+from qc_plugin.scoring.rank_parts import NO_FACE, take_parts, weigh
 from qc_plugin.scoring.rule_models import Diversity, Rank
 from qc_plugin.scoring.ruleset import RuleSet
 from qc_plugin.scoring.selection import main_faces
@@ -52,19 +52,29 @@ def rank_frames(
     similarity: Callable[[int, int], float],
 ) -> Ranking:
     """Rank the frames of one asset of `size_px` (width, height); `similarity` of two hashes is 0..1."""
-    candidates = [_candidate(s, j, rules) for s, j in zip(scores, judgements, strict=True)]
+    faces = [tuple(main_faces(score, rules.regions)) for score in scores]
+    missing = NO_FACE if any(faces) else {}
+    candidates = [
+        _candidate(score, judgement, rules, each, missing)
+        for score, judgement, each in zip(scores, judgements, faces, strict=True)
+    ]
     chosen, ranks = _choose(candidates, rules.rank, similarity)
     for place, candidate in enumerate(chosen, start=1):
-        crops = crop_frame(candidate.score, candidate.faces, rules.rank, size_px)
+        crops = crop_frame(candidate.score, candidate.faces, rules.rank, size_px, missing)
         ranks[candidate.score.frame_index] = replace(candidate.rank, rank=place, crops=crops)
     _rank_crops(ranks, rules.rank.crops)
     in_order = tuple(ranks[score.frame_index] for score in scores)
     return Ranking(in_order, _funnel(in_order))
 
 
-def _candidate(score: FrameScore, judgement: FrameJudgement, rules: RuleSet) -> _Candidate:
-    faces = tuple(main_faces(score, rules.regions))
-    parts = take_parts(score, faces, rules.rank.score)
+def _candidate(
+    score: FrameScore,
+    judgement: FrameJudgement,
+    rules: RuleSet,
+    faces: tuple[RegionScore, ...],
+    missing: Mapping[str, float],
+) -> _Candidate:
+    parts = take_parts(score, faces, rules.rank.score, missing)
     refused = _REFUSED.get(judgement.decision)
     if judgement.excluded is not None:
         refused = f"excluded:{judgement.excluded}"

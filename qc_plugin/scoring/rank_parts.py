@@ -15,6 +15,10 @@ _WELL_LIT = 0.60  # share of white that the brightest tenth of a well lit pictur
 _BURNT_OUT = 0.25  # share of clipped pixels at which exposure is worth nothing
 
 
+# Where other frames of the asset show a face, one without is not better for lacking a face to be soft.
+NO_FACE: Mapping[str, float] = {"face_sharpness": 0.0}
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One part of a score: what it says, and how it is taken from a frame and its main faces."""
@@ -24,10 +28,18 @@ class Part:
 
 
 def take_parts(
-    score: FrameScore, faces: Sequence[RegionScore], names: Mapping[str, float]
+    score: FrameScore,
+    faces: Sequence[RegionScore],
+    names: Mapping[str, float],
+    missing: Mapping[str, float] | None = None,
 ) -> dict[str, float]:
-    """The parts `names` of a frame with main `faces`; those that cannot be taken are absent."""
+    """The parts `names` of a frame with main `faces`; those that cannot be taken are absent.
+
+    `missing`: parts that a frame without a main face has all the same, see `NO_FACE`.
+    """
     taken = {name: PARTS[name].take(score, faces) for name in names}
+    if missing and not faces:
+        taken |= {name: value for name, value in missing.items() if name in names}
     return {name: value for name, value in taken.items() if value is not None}
 
 
@@ -96,7 +108,9 @@ def _exposure(score: FrameScore, faces: Sequence[RegionScore]) -> float | None: 
 
 PARTS: dict[str, Part] = {
     "face_sharpness": Part(
-        "sharpness x (1 - blur_coverage) of the worst main face; absent without one", _face_sharpness
+        "sharpness x (1 - blur_coverage) of the worst main face; a frame without one has 0, or in an asset "
+        "without any it is absent",
+        _face_sharpness,
     ),
     "hand_sharpness": Part(
         "sharpness x (1 - blur_coverage) of all hands, by area; absent without one", _kind_sharpness("hand")
