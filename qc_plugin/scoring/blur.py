@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qc_plugin.scoring.rle import encode
-from qc_plugin.types import BlurMap, Box, Rle
+
+if TYPE_CHECKING:
+    from qc_plugin.types import BlurMap, Box, Rle
 
 Map = NDArray[np.float32]
 

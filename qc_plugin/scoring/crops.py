@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qc_plugin.scoring.rank_parts import clean_sharpness, take_parts, weigh
 from qc_plugin.scoring.rle import decode
-from qc_plugin.scoring.rule_models import Rank
 from qc_plugin.types import Box, Crop, FrameScore, RegionScore
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from qc_plugin.scoring.rule_models import Rank
 
 _Floats = NDArray[np.float64]
 _MARGIN = 0.10  # of a face's size, kept free on each side: detectors put the box on brow and chin
@@ -41,8 +45,9 @@ def crop_frame(
 ) -> tuple[Crop, ...]:
     """The crops of `rank.crops` that this frame allows, for its main `faces`.
 
-    `size_px`: (width, height); `missing` as in `take_parts`. Each is the largest that holds the largest main face whole, with a margin, and cuts no other: every main
-    face is inside, or outside altogether. A ratio for which there is none is left out.
+    Each is the largest that holds the largest main face whole, with a margin, and cuts no other: every main
+    face is inside, or outside altogether. A ratio for which there is none is left out. `size_px`: (width,
+    height); `missing` as in `take_parts`.
     """
     main = {face.n for face in faces}
     salient = _salient(score, main)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from qc_plugin.scoring.measures import MEASURES, apply_limits
-from qc_plugin.scoring.rule_models import Band, Rule, Selection
-from qc_plugin.scoring.ruleset import RuleSet
 from qc_plugin.scoring.selection import describe, rounded, select, selection_of
 from qc_plugin.scoring.sentences import sentence, subject_of
 from qc_plugin.scoring.verdict import judge_asset
@@ -22,6 +19,12 @@ from qc_plugin.types import (
     Outcome,
     RegionScore,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from qc_plugin.scoring.rule_models import Band, Rule, Selection
+    from qc_plugin.scoring.ruleset import RuleSet
 
 __all__ = ["ENGINES", "judge_asset", "judge_frame", "judge_measured", "skipped_rules"]
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qc_plugin.resources import shipped
 from qc_plugin.scoring.rule_models import RuleFile
 from qc_plugin.scoring.yaml_source import Block, Place, Row, Source, nearest, read_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
 
 DEEPEST = 3  # a title's file over its genre's over the house's; more could not be followed by reading
 _BY_ID = ("exclude", "rules")

@@ -6,12 +6,14 @@ A measure that cannot be taken is absent, never zero, and `skipped` says why in 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from qc_plugin.scoring.blur import BLUR_MEASURES, blur_mask, region_blur, too_flat
 from qc_plugin.types import BlurMap, Box, FrameScore, Region, RegionKind, RegionScore
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 __all__ = [
     "MEASURES",

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from qc_plugin.scoring.crops import crop_frame
 from qc_plugin.scoring.rank_parts import NO_FACE, take_parts, weigh
-from qc_plugin.scoring.rule_models import Diversity, Rank
-from qc_plugin.scoring.ruleset import RuleSet
 from qc_plugin.scoring.selection import main_faces
 from qc_plugin.types import DECISION_ORDER, Decision, FrameJudgement, FrameRank, FrameScore, RegionScore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from qc_plugin.scoring.rule_models import Diversity, Rank
+    from qc_plugin.scoring.ruleset import RuleSet
 
 REASONS = ("rejected", "review", "duplicate", "per_shot", "min_gap", "outranked")
 _REFUSED = {"reject": "rejected", "review": "review"}  # accept is ranked, and after it deblur

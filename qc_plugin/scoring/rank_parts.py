@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from qc_plugin.types import FrameScore, RegionKind, RegionScore
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from qc_plugin.types import FrameScore, RegionKind, RegionScore
 
 # Where a part reaches 1. These set the scale of a score, they let nothing pass or fail.
 _CLOSE_UP = 0.25  # main faces that fill a quarter of the frame are as large as a poster needs

@@ -7,10 +7,14 @@ first, as one character from "0" (48) up; bit 6 says that more follow, and bit 5
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
 from qc_plugin.types import Rle
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _FIRST = 48  # "0": the character of the five bits 00000
 _MORE = 0x20

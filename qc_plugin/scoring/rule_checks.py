@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from qc_plugin.scoring.inherit import Fault
 from qc_plugin.scoring.measures import MEASURES, Measure
 from qc_plugin.scoring.rank_parts import PARTS
-from qc_plugin.scoring.rule_models import Band, ResolvedRules, Rule, RuleTest, Threshold
 from qc_plugin.scoring.sentences import message_fault
 from qc_plugin.scoring.yaml_source import Block, Place, nearest, place_of
 from qc_plugin.types import DECISION_ORDER, Decision
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from qc_plugin.scoring.rule_models import Band, ResolvedRules, Rule, RuleTest, Threshold
 
 FRAME = "frame"
 VERDICT_FACTS = (

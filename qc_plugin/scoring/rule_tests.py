@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from qc_plugin.scoring.evaluate import judge_measured
 from qc_plugin.scoring.measures import apply_limits
-from qc_plugin.scoring.rule_models import Expect, Given, GivenRegion, RuleTest
-from qc_plugin.scoring.ruleset import RuleSet
 from qc_plugin.types import FrameJudgement, FrameScore, Region, RegionScore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from qc_plugin.scoring.rule_models import Expect, Given, GivenRegion, RuleTest
+    from qc_plugin.scoring.ruleset import RuleSet
 
 _FRAME_PX = (1920, 1080)  # of the made-up frame; rules only see shares of it
 _WIDTH_OF_HEIGHT = 0.75  # of a made-up region, unless its area is given

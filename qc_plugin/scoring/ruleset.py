@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -31,7 +30,11 @@ from qc_plugin.scoring.rule_models import (
     VerdictRules,
 )
 from qc_plugin.scoring.yaml_source import Place, nearest, place_of, plain, read_source
-from qc_plugin.types import AssetKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from qc_plugin.types import AssetKind
 
 _SUFFIXES = (".yaml", ".yml")
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from qc_plugin.scoring.rule_models import Rule, Selection
-from qc_plugin.types import FrameScore, RegionScore
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from qc_plugin.types import FrameScore, RegionScore
 
 MAIN_FACE = "main_face"  # the named selection that ranking and crops look at
 _MEASURE_OF = {

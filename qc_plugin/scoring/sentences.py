@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import string
+from typing import TYPE_CHECKING
 
-from qc_plugin.scoring.measures import Measure
-from qc_plugin.scoring.rule_models import Rule
+if TYPE_CHECKING:
+    from qc_plugin.scoring.measures import Measure
+    from qc_plugin.scoring.rule_models import Rule
 
 _NUMBERS = ("value", "limit")
 FIELDS = (*_NUMBERS, "n", "kind", "measure", "title")

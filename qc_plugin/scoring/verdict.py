@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from qc_plugin.scoring.rule_models import Threshold
-from qc_plugin.scoring.ruleset import RuleSet
 from qc_plugin.scoring.selection import rounded
 from qc_plugin.types import (
     OUTCOME_ORDER,
@@ -16,6 +14,12 @@ from qc_plugin.types import (
     FrameScore,
     Verdict,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from qc_plugin.scoring.rule_models import Threshold
+    from qc_plugin.scoring.ruleset import RuleSet
 
 _Spoken = tuple[FrameScore, Finding]
 

@@ -11,12 +11,14 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import yaml
 
 from qc_plugin.errors import RuleError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # libyaml reads a rule file in a tenth of the time; both loaders give the same nodes and marks.
 _LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
