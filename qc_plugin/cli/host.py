@@ -30,7 +30,7 @@ def hook(
     """Example: qc-plugin hook --reports qc-reports < event.json
 
     Answer one JSON event on standard input with JSON lines on standard output: progress, then one result.
-    Settings given here win over those of the event. Exit code 0 whenever there is a result: it has the verdict.
+    Settings given here win over those of the event. Exit code 0 whenever there is a result.
     """
     from qc_plugin.host.desk import Desk
     from qc_plugin.host.serve import serve

@@ -12,7 +12,7 @@ from types import FrameType
 import click
 import typer
 
-from qc_plugin.cli import assets, doctor, engines, host, rules, settings
+from qc_plugin.cli import assets, doctor, engines, host, loops, rules, settings
 from qc_plugin.cli.screen import err
 from qc_plugin.errors import QcError
 
@@ -27,6 +27,7 @@ app = typer.Typer(
 assets.register(app)
 doctor.register(app)
 host.register(app)
+loops.register(app)
 app.add_typer(rules.app, name="rules")
 app.add_typer(engines.app, name="engines")
 app.add_typer(settings.app, name="config")

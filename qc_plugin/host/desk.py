@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -133,12 +134,17 @@ class Desk:
             path = locate(ref.uri, folder, config)
             sha256 = hash_file(path)
             known = done_already([path], {path: sha256}, config).get(path)
-            if known is not None and known.verdict != "error":
-                return known
+            if known is not None and known.verdict != "error" and known.report is not None:
+                return replace(known, sheet=_sheet_of(known.report, config))
             uri = ref.uri if path.is_relative_to(folder) else None
             outcome = workshop.process(path, sha256, watch, uri=uri)
         _warn_unfit(workshop, ref, outcome)
         return outcome
+
+
+def _sheet_of(report: Path, config: RunConfig) -> Path | None:
+    sheet = config.reports / "sheets" / f"{report.stem}.html"
+    return sheet if sheet.is_file() else None
 
 
 def _open_workshop(config: RunConfig, *, tell: bool) -> Workshop:

@@ -27,15 +27,17 @@ def locate(uri: str, folder: Path, config: RunConfig) -> Path:
     found = packages().resolve(uri, folder, config)
     if found is not None:
         return _existing(found, uri)
-    parts = urlsplit(uri) if "://" in uri else None
-    if parts is None:
+    if "://" not in uri:
         return _existing(Path(uri), uri)
-    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
-        return _existing(Path(unquote(parts.path)), uri)
-    if parts.scheme == "s3":
+    if uri.startswith("s3://"):
         from qc_plugin.host.s3 import fetch
 
-        return fetch(parts.netloc, parts.path.removeprefix("/"), folder, config)
+        # Not by urlsplit: `?` and `#` in a key are part of its name.
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        return fetch(bucket, key, folder, config)
+    parts = urlsplit(uri)
+    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
+        return _existing(Path(unquote(parts.path)), uri)
     # No web addresses: fetching what an event names would let it reach hosts that only we can reach.
     raise UnsupportedAsset(
         f"{without_secrets(uri)}: `{parts.scheme}` addresses are not read; give a path, a file:// or s3:// "

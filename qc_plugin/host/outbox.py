@@ -92,7 +92,7 @@ def sign(body: bytes, secret: str, timestamp: int) -> str:
 
 
 def verify(body: bytes, header: str, secret: str, *, now: float, tolerance_s: float = 300.0) -> bool:
-    """Whether `header` was made for `body` with `secret` within the last `tolerance_s` seconds (for receivers)."""
+    """Whether `header` was made for `body` with `secret` within `tolerance_s` seconds (for receivers)."""
     parts = dict(part.split("=", 1) for part in header.split(",") if "=" in part)
     stamp = parts.get("t", "")
     if not stamp.isdigit() or abs(now - int(stamp)) > tolerance_s:

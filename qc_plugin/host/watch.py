@@ -1,0 +1,127 @@
+"""A watch folder by polling: a file is taken when nothing about it changed between two looks.
+
+Polling, not notifications: they do not arrive from network shares, where watch folders live.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from qc_plugin.batch.plan import find_files
+from qc_plugin.errors import UsageError
+from qc_plugin.host.answer import lasting
+from qc_plugin.host.event import PROTOCOL, Event
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from qc_plugin.host.desk import Desk
+    from qc_plugin.host.result import Result
+
+# Names that uploaders and browsers use for files that are not finished.
+_UNFINISHED = (".part", ".partial", ".tmp", ".temp", ".filepart", ".crdownload", ".upload", "~")
+_LONGEST_WAIT_S = 3600.0
+Token = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchSettings:
+    """How to look at a folder. `sidecar`: take a file only when one with this suffix added lies beside it."""
+
+    folder: Path
+    poll_s: float = 5.0
+    sidecar: str | None = None
+    until_idle: bool = False
+
+
+@dataclass(slots=True)
+class _State:
+    seen: dict[Path, Token] = field(default_factory=dict)  # as of the last look
+    done: dict[Path, Token] = field(default_factory=dict)  # answered for good
+    failed: dict[Path, tuple[int, float]] = field(default_factory=dict)  # tries, and when to try again
+
+
+def watch(
+    desk: Desk, settings: WatchSettings, *, tell: Callable[[Result], None], stop: threading.Event
+) -> None:
+    """Answer every finished file until `stop` is set. Raises UsageError when the folder is not there.
+
+    With `until_idle`, ends when two looks in a row found everything unchanged and answered.
+    """
+    if not settings.folder.is_dir():
+        raise UsageError(f"{settings.folder}: no such folder; create it or check the path")
+    state = _State()
+    while not stop.is_set():
+        ready = _look(settings, state)
+        for path, token in ready:
+            if stop.is_set():
+                return
+            result = desk.answer(file_event(path, token), stop=stop)
+            tell(result)
+            _note(state, path, token, final=lasting(result))
+        if settings.until_idle and not ready and _idle(state):
+            return
+        stop.wait(settings.poll_s)
+
+
+def file_event(path: Path, token: Token) -> Event:
+    """The event for a file as it is now. Its id follows from name, size and time: a restart asks the same."""
+    identity = "\0".join((str(path.resolve()), *map(str, token)))
+    name = hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()
+    return Event.model_validate(
+        {"schema": PROTOCOL, "event": "asset.ingested", "id": f"watch-{name}", "asset": {"uri": str(path)}}
+    )
+
+
+def _look(settings: WatchSettings, state: _State) -> list[tuple[Path, Token]]:
+    """Files that did not change since the last look and are not answered yet; remembers this look."""
+    now: dict[Path, Token] = {}
+    for path in find_files([settings.folder]).assets:
+        token = _token(path)
+        if (
+            token is not None
+            and not path.name.lower().endswith(_UNFINISHED)
+            and _announced(path, settings.sidecar)
+        ):
+            now[path] = token
+    steady = [(path, token) for path, token in now.items() if state.seen.get(path) == token]
+    state.seen = now
+    for path in [p for p in state.done if p not in now]:
+        del state.done[path]
+    return [(p, t) for p, t in steady if state.done.get(p) != t and _due(state, p)]
+
+
+def _note(state: _State, path: Path, token: Token, *, final: bool) -> None:
+    if final:
+        state.done[path] = token
+        state.failed.pop(path, None)
+        return
+    tries = state.failed.get(path, (0, 0.0))[0] + 1
+    state.failed[path] = tries, time.monotonic() + min(_LONGEST_WAIT_S, 2.0**tries)
+
+
+def _due(state: _State, path: Path) -> bool:
+    return time.monotonic() >= state.failed.get(path, (0, 0.0))[1]
+
+
+def _idle(state: _State) -> bool:
+    return all(state.done.get(path) == token or path in state.failed for path, token in state.seen.items())
+
+
+def _announced(path: Path, sidecar: str | None) -> bool:
+    if sidecar is None:
+        return True
+    return not path.name.endswith(sidecar) and path.with_name(path.name + sidecar).is_file()
+
+
+def _token(path: Path) -> Token | None:
+    try:
+        stat = path.stat()
+    except OSError:  # gone between listing and looking
+        return None
+    return stat.st_size, stat.st_mtime_ns, stat.st_ino
