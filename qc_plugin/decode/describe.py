@@ -44,7 +44,7 @@ def describe(container: InputContainer, stream: VideoStream, frame: VideoFrame) 
     width_px, aspect = square_width(frame.width, context.sample_aspect_ratio or stream.sample_aspect_ratio)
     is_hd = frame.height >= _HD_HEIGHT_PX or frame.width >= _HD_WIDTH_PX
     colour = read_colour(frame.colorspace, frame.color_range, frame.color_trc, frame.format.name, is_hd=is_hd)
-    interlaced = bool(frame.interlaced_frame) or context.field_order in _INTERLACED_ORDERS
+    interlaced = bool(frame.interlaced_frame)
     notes = list(colour.notes)
     if orientation.mirrored:
         notes.append(MIRRORED_NOTE)
@@ -52,6 +52,9 @@ def describe(container: InputContainer, stream: VideoStream, frame: VideoFrame) 
         notes.append("rotation is not a multiple of 90 degrees: rounded to the nearest")
     if interlaced:
         notes.append(INTERLACED_NOTE)
+    elif context.field_order in _INTERLACED_ORDERS:
+        # Progressive pictures in an interlaced wrapper are common; the deinterlacer starts if a frame is flagged.
+        notes.append("the container says interlaced but the first picture is not flagged: taken as it is")
     upright_px = orientation.size(width_px, frame.height)
     info = MediaInfo(
         container=container.format.name,

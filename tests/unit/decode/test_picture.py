@@ -36,7 +36,7 @@ def formula(y: np.ndarray, u: np.ndarray, v: np.ndarray, colour: Colour, depth: 
 
 
 def between(plane: np.ndarray, width: int, height: int) -> np.ndarray:
-    """4:2:0 chroma to full size, samples in the middle of four pixels: so libswscale takes an untagged frame."""
+    """4:2:0 chroma to full size, in the middle of four pixels, where untagged samples lie."""
     return cv2.resize(plane.astype(np.float64), (width, height), interpolation=cv2.INTER_LINEAR)
 
 

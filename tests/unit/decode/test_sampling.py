@@ -66,7 +66,8 @@ def picks(frames, text: str, *, max_frames: int = 2000, about: MediaInfo | None 
 
 @pytest.mark.parametrize(
     ("text", "mode", "interval_s"),
-    [("2fps", "interval", 0.5), (" 0.5 FPS ", "interval", 2.0), (".25fps", "interval", 4.0), ("all", "all", 0),
+    [("2fps", "interval", 0.5), (" 0.5 FPS ", "interval", 2.0), (".25fps", "interval", 4.0),
+     ("all", "all", 0.0),
      ("keyframes", "keyframes", 0.0), ("Auto", "auto", 0.5)],
 )  # fmt: skip
 def test_parse(text, mode, interval_s):
