@@ -43,7 +43,7 @@ def sqs(
 ) -> int:
     """Example: qc-plugin sqs --queue https://sqs.eu-west-1.amazonaws.com/1234/ingest --reports /mnt/qc
 
-    Check what S3 notifications or our own events in a queue name. A message is deleted once its report is safe.
+    Check what S3 notifications or our own events in a queue name. A message is deleted with its report safe.
     """
     from qc_plugin.host.sqs import Consumer, QueueSettings
 

@@ -74,8 +74,10 @@ class Measured:
 
 
 def measure_video(asset: Asset, engines: Engines, config: RunConfig, watch: Watch | None = None) -> Measured:
-    """Measure the sampled frames of a video, until its end or until `watch` says stop."""
-    """Sampled frames of a video, scored; the caller closes the pictures. Raises AssetError."""
+    """Sampled frames of a video, scored until its end or until `watch` says stop; the caller closes the pictures.
+
+    Raises AssetError when it cannot be decoded, TemporaryError when it was stopped before a frame was scored.
+    """
     limits = PROFILES[config.limits]
     plan = parse_sample(config.sample, max_frames=limits.max_frames_scored)
     shots = ShotDetector()
@@ -95,6 +97,8 @@ def measure_video(asset: Asset, engines: Engines, config: RunConfig, watch: Watc
         raise
     if not measured.scores:
         measured.pictures.close()
+        if measured.stopped:
+            raise TemporaryError(f"{asset.path}: stopped before a frame was scored; allow more time")
         raise UnsupportedAsset(
             f"{asset.path}: no frame could be decoded; check that the file plays, or replace it"
         )
@@ -112,10 +116,12 @@ def _share_done(measured: Measured, info: MediaInfo) -> float:
 def measure_artwork(
     asset: Asset, engines: Engines, config: RunConfig, watch: Watch | None = None
 ) -> Measured:
-    """Measure one picture; `watch` is asked once, before it."""
+    """A still picture, scored as one frame; the caller closes the pictures. Raises AssetError.
+
+    `watch` is asked once, before it: TemporaryError when it says stop.
+    """
     if watch is not None and not watch(0.0):
         raise TemporaryError(f"{asset.path}: stopped before it was scored; allow more time")
-    """A still picture, scored as one frame; the caller closes the pictures. Raises AssetError."""
     measured = Measured(PictureSpool())
     with timed(measured.seconds, "decode"):
         media, frame, preview = load_artwork(asset.path, limits=PROFILES[config.limits])
