@@ -12,6 +12,8 @@ import argparse
 import dataclasses
 import json
 import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,11 +28,9 @@ from .sources import WORK, load_photos
 from .synthesis import Samples, render, traits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-PAUSE_FILE = Path(
-    ".work/PAUSE"
-)  # benchmarks need a quiet machine: everything long-running sleeps while it exists
+PAUSE_FILE = Path(".work/PAUSE")  # benchmarks need a quiet machine: long runs sleep while it exists
 EXTENT_STEPS_PX = 3  # extents are kept as uint8 thirds of a pixel, up to 85 px
 SIZE_PX = 320
 RENDER_BATCH = {"cpu": 8, "cuda": 64}
@@ -107,17 +107,23 @@ class StoredSet:
         partial.write_text(str(end))
         partial.replace(self.folder / "count")
 
+    def read_bytes(self, index: Sequence[int]) -> Batch:
+        """Samples as stored, uint8: a quarter of what floats would cost to move."""
+        return Batch(*(torch.from_numpy(np.stack([self.arrays[name][i] for i in index])) for name in _PLANES))
+
     def read(self, index: Sequence[int]) -> Batch:
         """Samples as floats, not augmented."""
-        take = {
-            name: torch.from_numpy(np.stack([array[i] for i in index])) for name, array in self.arrays.items()
-        }
-        return Batch(
-            take["image"].float() / 255,
-            take["mask"].float() / 255,
-            take["extent"].float() / EXTENT_STEPS_PX,
-            take["evidence"].float() / 255,
-        )
+        return to_float(self.read_bytes(index))
+
+
+def to_float(stored: Batch) -> Batch:
+    """Bytes -> units: image, mask and evidence in [0, 1], extent in pixels."""
+    return Batch(
+        stored.image.float() / 255,
+        stored.mask.float() / 255,
+        stored.extent.float() / EXTENT_STEPS_PX,
+        stored.evidence.float() / 255,
+    )
 
 
 def make_set(  # noqa: PLR0913 - one line of the command each
@@ -167,8 +173,8 @@ class Sampler:
     def __init__(self, sets: Sequence[StoredSet], *, batch: int, seed: int, rank: int = 0) -> None:
         self.sets, self.batch, self.seed, self.rank = sets, batch, seed, rank
 
-    def draw(self, step: int) -> Batch:
-        """The augmented batch of one step."""
+    def draw(self, step: int, device: str = "cpu") -> Batch:
+        """The augmented batch of one step, made on `device`."""
         rng = np.random.default_rng((self.seed, self.rank, step))
         counts = np.array([s.count for s in self.sets], float)
         if not counts.sum():
@@ -178,28 +184,48 @@ class Sampler:
         for which, wanted in enumerate(rng.multinomial(self.batch, counts / counts.sum())):
             if wanted:
                 index = rng.integers(int(counts[which]), size=wanted)
-                parts.append(self.sets[which].read(index.tolist()))
+                parts.append(self.sets[which].read_bytes(index.tolist()))
         names = [f.name for f in dataclasses.fields(Batch)]
-        whole = Batch(*(torch.cat([getattr(p, name) for p in parts]) for name in names))
-        return augment(whole, rng)
+        stored = Batch(*(torch.cat([getattr(p, name) for p in parts]) for name in names))
+        return augment(to_float(stored.to(torch.device(device))), rng)
+
+
+def prefetch(draw: Callable[[int], Batch], first: int, last: int, *, n_ahead: int) -> Iterator[Batch]:
+    """draw(first) ... draw(last - 1) in order, `n_ahead` of them under way in threads."""
+    with ThreadPoolExecutor(max_workers=max(1, n_ahead)) as pool:
+        waiting = deque(pool.submit(draw, step) for step in range(first, min(last, first + n_ahead)))
+        for step in range(first, last):
+            batch = waiting.popleft().result() if waiting else draw(step)
+            if step + n_ahead < last and n_ahead:
+                waiting.append(pool.submit(draw, step + n_ahead))
+            yield batch
 
 
 def augment(batch: Batch, rng: np.random.Generator) -> Batch:
     """Quarter turns and mirrors (they turn the motion with the picture), tone, tint and saturation."""
-    planes: list[list[Tensor]] = []
-    for i in range(len(batch.image)):
-        turns, mirrored = int(rng.integers(4)), bool(rng.random() < 0.5)
-        each = [torch.rot90(getattr(batch, f.name)[i], turns, (1, 2)) for f in dataclasses.fields(Batch)]
-        planes.append([t.flip(2) if mirrored else t for t in each])
-    image, *maps = (torch.stack(p) for p in zip(*planes, strict=True))
-    return Batch(_recolour(image, rng), *maps)
+    n = len(batch.image)
+    turns, mirrored = rng.integers(4, size=n), rng.random(n) < 0.5
+    planes = [getattr(batch, f.name).clone() for f in dataclasses.fields(Batch)]
+    for turn in range(4):
+        for mirror in (False, True):
+            chosen = torch.from_numpy(np.flatnonzero((turns == turn) & (mirrored == mirror))).to(
+                batch.image.device
+            )
+            if (turn or mirror) and len(chosen):
+                for plane in planes:
+                    turned = torch.rot90(plane[chosen], turn, (2, 3))
+                    plane[chosen] = turned.flip(3) if mirror else turned
+    image, mask, extent, evidence = planes
+    return Batch(_recolour(image, rng), mask, extent, evidence)
 
 
 def _recolour(image: Tensor, rng: np.random.Generator) -> Tensor:
     n = len(image)
 
     def draw(low: float, high: float, channels: int = 1) -> Tensor:
-        return torch.from_numpy(rng.uniform(low, high, (n, channels, 1, 1)).astype(np.float32))
+        return torch.from_numpy(rng.uniform(low, high, (n, channels, 1, 1)).astype(np.float32)).to(
+            image.device
+        )
 
     out = image.clamp_min(1e-4) ** draw(0.75, 1.35) * draw(0.8, 1.2) * draw(0.92, 1.08, 3)
     grey = out.mean(1, keepdim=True)

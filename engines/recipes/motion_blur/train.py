@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import dataclasses
 import json
 import math
 import os
@@ -24,12 +25,13 @@ from torch.nn.parallel import DistributedDataParallel
 
 from . import checkpoint
 from .curves import draw_curves
-from .data import Batch, Sampler, StoredSet, wait_while_paused
+from .data import Batch, Sampler, StoredSet, prefetch, wait_while_paused
 from .losses import LossWeights, total_loss
 from .model import Segmenter
 
 GRADIENT_NORM = 2.0
 WEIGHT_DECAY = 0.03
+N_AHEAD = 12  # batches under way in threads beside a GPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +103,24 @@ class Trainer:
     def run(self, *, until: int | None = None) -> None:
         """Train to the last step, or to `until`, saving on the way."""
         stop, saved, log = min(until or self.settings.steps, self.settings.steps), time.monotonic(), Log(self)
-        while self.step < stop:
+        n_ahead = N_AHEAD if self.settings.device.startswith("cuda") else 0  # a CPU has nothing to wait for
+        for batch in prefetch(self._draw, self.step, stop, n_ahead=n_ahead):
             wait_while_paused()
-            log.note(self._train_step(self._sampler().draw(self.step).to(torch.device(self.settings.device))))
+            log.note(self._train_step(batch))
             if time.monotonic() - saved > self.settings.save_seconds:
                 self.save()
                 saved = time.monotonic()
         self.save()
 
-    def _sampler(self) -> Sampler:
-        """The curriculum's sampler at this step."""
+    def _draw(self, step: int) -> Batch:
+        """The batch of a step, from the curriculum's sets at that step."""
         shares = torch.tensor([share for _, share in self.settings.stages])
         ends = (shares.cumsum(0) / shares.sum() * self.settings.steps).tolist()
-        return next(
-            (s for s, end in zip(self.samplers, ends, strict=True) if self.step < end), self.samplers[-1]
+        sampler = next(
+            (s for s, end in zip(self.samplers, ends, strict=True) if step < end), self.samplers[-1]
         )
+        batch = sampler.draw(step, self.settings.device)
+        return dataclasses.replace(batch, image=batch.image.contiguous(memory_format=torch.channels_last))
 
     def _train_step(self, batch: Batch) -> dict[str, Tensor]:
         rate = learning_rate(self.settings, self.step)
@@ -155,12 +160,12 @@ class Log:
     def note(self, terms: dict[str, Tensor]) -> None:
         """Add one step's terms; write when it is time."""
         for name, value in terms.items():
-            self.sums[name] = self.sums.get(name, 0.0) + float(value)
+            self.sums[name] = self.sums.get(name, 0.0) + value  # on its device: a number would wait for it
         self.n += 1
         settings, step = self.trainer.settings, self.trainer.step
         if step % settings.log_every or self.trainer.rank:
             return
-        row = {name: round(value / self.n, 4) for name, value in self.sums.items()}
+        row = {name: round(float(value) / self.n, 4) for name, value in self.sums.items()}
         rate = self.n * settings.batch / (time.monotonic() - self.began)
         row = {"step": step} | row | {"lr": learning_rate(settings, step), "crops_per_s": round(rate, 2)}
         with (settings.folder / "log.jsonl").open("a") as file:

@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from engines.recipes.motion_blur import checkpoint  # noqa: E402
-from engines.recipes.motion_blur.data import Batch, Sampler, StoredSet, augment, scenes_of  # noqa: E402
+from engines.recipes.motion_blur.data import Batch, Sampler, StoredSet, augment, prefetch, scenes_of  # noqa: E402
 from engines.recipes.motion_blur.losses import LossWeights, label_weights, total_loss  # noqa: E402
 from engines.recipes.motion_blur.model import Prediction, Segmenter, Widths  # noqa: E402
 from engines.recipes.motion_blur.scene import Mixture  # noqa: E402
@@ -180,3 +180,9 @@ def test_two_processes_train_one_network(stored, small_start, tmp_path):
     assert together[2] == alone[2] == 2
     assert all(torch.isfinite(v).all() for v in together[0].values() if v.is_floating_point())
     assert not torch.allclose(together[0]["head.weight"], alone[0]["head.weight"])
+
+
+@pytest.mark.parametrize("n_ahead", [0, 1, 3, 20])
+def test_prefetch_keeps_the_order_of_steps(n_ahead):
+    assert list(prefetch(lambda step: step * 10, 2, 9, n_ahead=n_ahead)) == [20, 30, 40, 50, 60, 70, 80]
+    assert list(prefetch(lambda step: step, 5, 5, n_ahead=n_ahead)) == []
