@@ -53,7 +53,7 @@ def describe(container: InputContainer, stream: VideoStream, frame: VideoFrame) 
     if interlaced:
         notes.append(INTERLACED_NOTE)
     elif context.field_order in _INTERLACED_ORDERS:
-        # Progressive pictures in an interlaced wrapper are common; the deinterlacer starts if a frame is flagged.
+        # Progressive pictures in an interlaced wrapper are common; a flagged frame starts the deinterlacer.
         notes.append("the container says interlaced but the first picture is not flagged: taken as it is")
     upright_px = orientation.size(width_px, frame.height)
     info = MediaInfo(
