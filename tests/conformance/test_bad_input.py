@@ -229,6 +229,26 @@ def test_no_playlist_is_followed(reader, suffix, tmp_path, good):
         assert listener.n_connections == 0
 
 
+@pytest.mark.parametrize("suffix", ["m3u8", "mp4"])
+def test_ffmpeg_itself_follows_no_playlist(suffix, tmp_path, good, monkeypatch):
+    """Behind the look at the first bytes stands FFmpeg's own allow-list: it must hold alone."""
+    from qc_plugin.decode import container
+
+    monkeypatch.setattr(container, "sniff_kind", lambda path, limits: "video")
+    (tmp_path / "secret.ts").write_bytes(good["mpeg2.ts"])
+    with _Listener() as listener:
+        for target in ("secret.ts", f"http://127.0.0.1:{listener.port}/a.ts"):
+            for text in (
+                f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{target}\n#EXT-X-ENDLIST\n",
+                f"ffconcat version 1.0\nfile '{target}'\n",
+            ):
+                path = tmp_path / f"list.{suffix}"
+                path.write_text(text)
+                with pytest.raises(UnsupportedAsset):
+                    open_video(path)
+        assert listener.n_connections == 0
+
+
 def test_a_file_called_like_an_address_is_just_a_file(tmp_path, good, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("concat:a.mp4|b.mp4").write_bytes(good["h264.mp4"])
