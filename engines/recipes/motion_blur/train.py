@@ -27,7 +27,7 @@ from . import checkpoint
 from .curves import draw_curves
 from .data import Batch, Sampler, StoredSet, prefetch, wait_while_paused
 from .losses import LossWeights, total_loss
-from .model import Segmenter
+from .model import Segmenter, Widths
 
 GRADIENT_NORM = 2.0
 WEIGHT_DECAY = 0.03
@@ -42,6 +42,7 @@ class Settings:
     stages: tuple[tuple[tuple[Path, ...], float], ...]
     steps: int
     init: Path | None = None
+    widths: tuple[int, ...] | None = None  # channels at strides 4..64 of a network trained from nothing
     lr: float = 2e-3
     warmup: int = 100
     batch: int = 12
@@ -60,7 +61,7 @@ class Trainer:
         self.settings, self.step, self.losses = settings, 0, LossWeights()
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         torch.manual_seed(settings.seed)
-        start = checkpoint.load_network(settings.init) if settings.init else Segmenter()
+        start = checkpoint.load_network(settings.init) if settings.init else new_network(settings.widths)
         self.network = start.to(settings.device, memory_format=torch.channels_last).train()
         self.average = copy.deepcopy(self.network).eval().requires_grad_(requires_grad=False)
         self.optimiser = _optimiser(self.network, settings.lr)
@@ -175,6 +176,20 @@ class Log:
         self.sums, self.n, self.began = {}, 0, time.monotonic()
 
 
+def new_network(channels: tuple[int, ...] | None) -> Segmenter:
+    """Untrained, of the usual or of other widths."""
+    if channels is None:
+        return Segmenter()
+    if len(channels) != 5:
+        raise ValueError(f"one width for each of the strides 4, 8, 16, 32, 64: got {channels}")
+    return Segmenter(Widths(channels))  # type: ignore[arg-type]
+
+
+def parse_widths(text: str) -> tuple[int, ...]:
+    """Five numbers with commas."""
+    return tuple(int(part) for part in text.split(","))
+
+
 def learning_rate(settings: Settings, step: int) -> float:
     """Warm-up, then a cosine to a hundredth."""
     warm = min(1.0, (step + 1) / max(settings.warmup, 1))
@@ -205,6 +220,9 @@ def main() -> None:
     parser.add_argument("--stage", action="append", type=parse_stage, required=True, dest="stages")
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--init", type=Path, help="checkpoint or sketch .npz to start from")
+    parser.add_argument(
+        "--widths", type=parse_widths, help="channels at strides 4..64 without --init, 48,96,..."
+    )
     defaults = Settings(Path(), (), 0)
     for name in ("lr", "warmup", "batch", "ema", "seed", "device", "log_every", "save_seconds"):
         value = getattr(defaults, name)

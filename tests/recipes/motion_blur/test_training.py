@@ -15,7 +15,7 @@ from engines.recipes.motion_blur.losses import LossWeights, label_weights, total
 from engines.recipes.motion_blur.model import Prediction, Segmenter, Widths  # noqa: E402
 from engines.recipes.motion_blur.scene import Mixture  # noqa: E402
 from engines.recipes.motion_blur.synthesis import render, traits  # noqa: E402
-from engines.recipes.motion_blur.train import Settings, Trainer, learning_rate  # noqa: E402
+from engines.recipes.motion_blur.train import Settings, Trainer, learning_rate, new_network  # noqa: E402
 
 pytestmark = pytest.mark.train
 SMALL = Widths((16, 16, 16, 16, 16), 8, 16)
@@ -186,3 +186,20 @@ def test_two_processes_train_one_network(stored, small_start, tmp_path):
 def test_prefetch_keeps_the_order_of_steps(n_ahead):
     assert list(prefetch(lambda step: step * 10, 2, 9, n_ahead=n_ahead)) == [20, 30, 40, 50, 60, 70, 80]
     assert list(prefetch(lambda step: step, 5, 5, n_ahead=n_ahead)) == []
+
+
+def test_slim_checkpoint_starts_the_same_network_in_half_the_space(stored, small_start, tmp_path):
+    Trainer(settings(tmp_path / "run", stored, small_start, steps=2)).run()
+    checkpoint.slim(tmp_path / "run/last.pt", tmp_path / "slim.pt")
+    full, small = (checkpoint.load_network(p) for p in (tmp_path / "run/last.pt", tmp_path / "slim.pt"))
+    image = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        difference = (full(image).probability - small(image).probability).abs().max()
+    assert 0 < difference < 0.02
+    assert (tmp_path / "slim.pt").stat().st_size < 0.3 * (tmp_path / "run/last.pt").stat().st_size
+
+
+def test_widths_of_a_new_network_are_checked():
+    assert new_network((16, 16, 32, 32, 32)).head.in_channels == 16
+    with pytest.raises(ValueError, match="strides 4, 8, 16, 32, 64"):
+        new_network((16, 32))
