@@ -13,9 +13,6 @@ import torch
 from .import_sketch import load_sketch
 from .model import Segmenter, Widths
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 def save(path: Path, content: dict[str, object]) -> None:
     """Write to a neighbour first: a kill in the middle leaves the last checkpoint readable."""
