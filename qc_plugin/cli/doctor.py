@@ -12,10 +12,11 @@ from pathlib import Path
 import typer
 
 from qc_plugin.cli import options as o
+from qc_plugin.cli.gpu_report import gpu_lines
 from qc_plugin.cli.screen import out
 from qc_plugin.config import load_config
 from qc_plugin.errors import QcError
-from qc_plugin.inference.select import BACKENDS, open_session
+from qc_plugin.inference.select import AUTO_ORDER, BACKENDS, open_session
 from qc_plugin.inference.spec import list_engines, load_spec
 from qc_plugin.scoring.ruleset import load_rules, shipped_rule_sets
 
@@ -37,8 +38,9 @@ def doctor(reports: o.Reports = None, config: o.ConfigFile = None) -> int:
         ("python", lambda: f"{sys.version.split()[0]}, {os.cpu_count()} cores", True),
         ("video (PyAV)", _pyav, True),
         ("video (decord)", lambda: _optional("decord", "decord2", "decord"), False),
-        *((f"backend {name}", lambda name=name: _backend(name), name == "openvino") for name in BACKENDS),  # type: ignore[misc]
-        *((f"engine {name}", lambda name=name: _engine(name), True) for name in list_engines()),  # type: ignore[misc]
+        *((f"backend {name}", lambda name=name: _backend(name), name == "openvino") for name in AUTO_ORDER),
+        *((label, look, False) for label, look in gpu_lines()),
+        *((f"engine {name}", lambda name=name: _engine(name), True) for name in list_engines()),
         ("rules", _rules, True),
         ("reports folder", lambda: _writable(run.reports), True),
     ]
@@ -73,7 +75,7 @@ def _optional(module: str, package: str, extra: str) -> str:
 def _backend(name: str) -> str:
     reason = BACKENDS[name].missing()
     if reason:
-        raise ImportError(f"{reason}; pip install '{BACKENDS[name].EXTRA}'")
+        raise ImportError(f"{reason}; {BACKENDS[name].FIX}")
     return f"{name} {metadata.version(name)}"
 
 

@@ -11,6 +11,7 @@ from types import FrameType
 
 import click
 import typer
+from rich.markup import escape
 
 from qc_plugin.cli import assets, doctor, engines, host, loops, rules, settings
 from qc_plugin.cli.screen import err
@@ -52,7 +53,7 @@ def _run() -> int:
     try:
         result = app(standalone_mode=False)
     except QcError as error:
-        err.print(f"[bold red]error[/]: {error}", highlight=False, soft_wrap=True)
+        err.print(f"[bold red]error[/]: {escape(str(error))}", highlight=False, soft_wrap=True)
         return error.exit_code
     except click.ClickException as error:  # unknown option, missing argument, ...
         error.show(file=sys.stderr)
