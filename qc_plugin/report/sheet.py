@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,8 @@ def write_sheet(report: AssetReport, images: SheetImages, path: Path) -> Path:
         reason = error.strerror or os.strerror(error.errno or 0)
         raise UsageError(f"{path}: cannot write the sheet ({reason}); choose a writable folder") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the error that matters is on its way already
+            temporary.unlink()
     return path
 
 

@@ -23,13 +23,23 @@ from qc_plugin.report.sheet_choice import (
 )
 from qc_plugin.report.sheet_scale import Scale, scale_of
 from qc_plugin.report.sheet_timeline import sentence_of
-from qc_plugin.report.sheet_words import DECISION_WORDS, clock, humanise, measure_column, number, region_name
+from qc_plugin.report.sheet_words import (
+    DECISION_WORDS,
+    clock,
+    humanise,
+    measure_column,
+    measure_title,
+    number,
+    region_name,
+)
 
 if TYPE_CHECKING:
     from qc_plugin.report.sheet_images import SheetImages
     from qc_plugin.types import AssetReport, Box, Crop, Finding, FrameRow
 
 
+_READABLE_PX, _MOST_ENLARGED = 168, 4  # a smaller region is shown enlarged as well
+_ALL_LARGE = 2  # picks that have room to be large together
 _STANDS_OUT = 0.01  # of a part: less is no reason
 PixelBox = tuple[int, int, int, int]  # x, y, width, height in frame pixels
 
@@ -58,13 +68,14 @@ class Pick:
 
     frame_index: int
     place: int
+    large: bool
     time: str
     score: str
     reason: str
     decision: str
     parts: tuple[Part, ...]
     box: PixelBox
-    crops: tuple[tuple[str, PixelBox, int | None], ...]  # ratio, box, place; of the first pick only
+    crops: tuple[tuple[str, PixelBox, int | None], ...]  # ratio, box, place; of a large pick in the first tab
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +90,12 @@ class Tab:
 
 @dataclass(frozen=True, slots=True)
 class RegionCrop:
-    """A region at 1:1 pixels."""
+    """A region at 1:1 pixels, and how much to enlarge it beside that (1: it is large enough)."""
 
     href: str
     width: int
     height: int
+    enlarge: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +193,12 @@ def _pick(report: AssetReport, row: FrameRow, ratio: str | None, rows: tuple[Fra
     place = place_of(row, ratio)
     assert place is not None
     crop = next((c for c in row.rank.crops if c.ratio == ratio), None)
-    first_of_all = ratio is None and row is rows[0]
-    crops = sorted(row.rank.crops, key=_height_over_width) if first_of_all else []
+    large = row is rows[0] or len(rows) <= _ALL_LARGE
+    crops = sorted(row.rank.crops, key=_height_over_width) if large and ratio is None else []
     return Pick(
         frame_index=row.score.frame_index,
         place=place,
+        large=large,
         time=clock(row.score.pts_s),
         score=f"{crop.score if crop else row.rank.score:.2f}",
         reason=_reason(row, rows),
@@ -244,7 +257,7 @@ def _card(report: AssetReport, images: SheetImages, finding: Finding, n: int, on
         box=_box(row, finding) if row else None,
         crop=_crop(images.region_crops.get(key)) if key else None,
         scale=scale_of(finding),
-        measure=humanise(finding.measure),
+        measure=measure_title(finding.measure),
         value=number(finding.measure, finding.value),
         better=_better(report, finding, row, on_sheet) if row else None,
     )
@@ -274,7 +287,10 @@ def _crop(data: bytes | None) -> RegionCrop | None:
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if data is None or picture is None:
         return None
-    return RegionCrop(_data_uri(data), picture.shape[1], picture.shape[0])
+    height, width = picture.shape[:2]
+    return RegionCrop(
+        _data_uri(data), width, height, max(1, min(_MOST_ENLARGED, _READABLE_PX // max(width, height)))
+    )
 
 
 def _data_uri(data: bytes) -> str:

@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from qc_plugin.report.sheet_choice import SHOWN_OUTCOMES
-from qc_plugin.report.sheet_words import DECISION_WORDS, counted, reason_words, short_clock
+from qc_plugin.report.sheet_words import DECISION_WORDS, axis_clock, counted, reason_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -165,7 +165,7 @@ def _curve(rows: Sequence[FrameRow], xs: Sequence[float]) -> str:
 def _ticks(start: float, end: float) -> tuple[tuple[float, str], ...]:
     step = next((s for s in _TICK_STEPS_S if (end - start) / s <= _MAX_TICKS), _TICK_STEPS_S[-1])
     times = [n * step for n in range(int(end // step) + 1) if n * step >= start]
-    return tuple((round(100 * (t - start) / (end - start), 2), short_clock(t)) for t in times)
+    return tuple((round(100 * (t - start) / (end - start), 2), axis_clock(t, step)) for t in times)
 
 
 def _frames(

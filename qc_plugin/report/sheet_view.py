@@ -15,6 +15,7 @@ from qc_plugin.report.sheet_words import (
     humanise,
     length,
     measure_column,
+    measure_title,
     number,
     reason_words,
     share,
@@ -30,6 +31,7 @@ _FLAG_TEXTS = {
     "degraded": "some packets could not be decoded, or frames came out corrupt",
     "repaired": "at least one frame was deblurred; the source file is unchanged",
 }
+_OF_VIDEO = {"shot_edge_s", "similarity_prev"}  # without meaning for a still
 _ERROR_STEPS = {
     2: "A setting, a rule file or an engine was wrong. Correct what the sentence names and run again.",
     20: "The file itself cannot be checked. Send it again from its source, or convert it to another format.",
@@ -238,10 +240,15 @@ def _measures(report: AssetReport) -> tuple[MeasureRow, ...]:
         return ()
     score = report.frames[0].score
     rows = [
-        MeasureRow(humanise(name), number(name, value), measure_column(name).text, _percent(name, value))
+        MeasureRow(measure_title(name), number(name, value), measure_column(name).text, _percent(name, value))
         for name, value in score.measures.items()
+        if name not in _OF_VIDEO
     ]
-    rows += [MeasureRow(humanise(name), "not taken", why, None) for name, why in score.skipped.items()]
+    rows += [
+        MeasureRow(measure_title(name), "not taken", why, None)
+        for name, why in score.skipped.items()
+        if name not in _OF_VIDEO
+    ]
     return tuple(rows)
 
 

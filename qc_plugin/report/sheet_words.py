@@ -17,6 +17,23 @@ _OTHERS = {
     "best_available": MeasureColumn("count", 0, None, "lower", "frames good enough to rank"),
 }
 
+_MEASURE_TITLES = {
+    "blur_coverage": "Motion-blurred share",
+    "blur_severity_mean": "Blur strength",
+    "blur_severity_p95": "Strongest blur",
+    "evidence": "Evidence",
+    "luma_mean": "Mean brightness",
+    "luma_p90": "Bright tenth",
+    "clipped_fraction": "Clipped share",
+    "bar_fraction": "Black bars",
+    "comb_ratio": "Combing",
+    "shot_edge_s": "Time to the nearest cut",
+    "similarity_prev": "Likeness to the frame before",
+    "sharp_face_count": "Sharp faces",
+    "area_fraction": "Share of the frame",
+    "height": "Height in the frame",
+}
+NARROW = "\u202f"  # no line break between a number and its sign
 DECISION_WORDS = {
     "accept": "Accept",
     "deblur": "Deblur",
@@ -45,6 +62,11 @@ def measure_column(name: str) -> MeasureColumn:
     return (FRAME_MEASURES | REGION_MEASURES | _OTHERS).get(name, _NOTHING_KNOWN)
 
 
+def measure_title(name: str) -> str:
+    """`luma_mean` as "Mean brightness"."""
+    return _MEASURE_TITLES.get(name) or humanise(name)
+
+
 def humanise(key: str) -> str:
     """`face-motion-blur` as "Face motion blur"."""
     words = key.replace("_", " ").replace("-", " ").strip()
@@ -59,7 +81,7 @@ def reason_words(key: str) -> tuple[str, str]:
 
 
 def number(measure: str, value: float | None) -> str:
-    """`value` in the unit of its measure: "22%", "0.87", "0.25 s", "3"."""
+    """`value` in the unit of its measure: "22 %", "0.87", "0.25 s", "3"."""
     if value is None:
         return "not measured"
     unit = measure_column(measure).unit
@@ -76,7 +98,7 @@ def share(value: float) -> str:
     """A share as percent, with one decimal where it is small."""
     percent = 100 * value
     decimals = 1 if 0 < abs(value) < _FEW and round(percent, 1) != round(percent) else 0
-    return f"{percent:.{decimals}f}%"
+    return f"{percent:.{decimals}f}{NARROW}%"
 
 
 def clock(seconds: float) -> str:
@@ -88,9 +110,9 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{tail}" if hours else f"{minutes}:{tail}"
 
 
-def short_clock(seconds: float) -> str:
-    """`0:48` for axis labels."""
-    return clock(round(seconds, 2)).rpartition(".")[0] if float(seconds).is_integer() else clock(seconds)
+def axis_clock(seconds: float, step_s: float) -> str:
+    """`0:48` for axis labels, `0:00.5` where they are less than a second apart."""
+    return clock(seconds)[:-1] if step_s < 1 else clock(seconds).rpartition(".")[0]
 
 
 def length(seconds: float) -> str:
