@@ -36,8 +36,10 @@ _FLASH_S, _FLASH_CHANGE = 0.3, 0.25  # a picture that is back so soon and so ali
 
 _REACHES_S = (0.25, 0.5, 1.0)  # how far before and after the middle a dissolve is looked at
 _MIX = (0.2, 0.8)
-_MIX_RESIDUE, _MIX_RESIDUE_FAR = 0.2, 0.4  # more may move between frames that are further apart than _CLOSE_S
-_MIX_CHANGE = 0.3  # structure that both ends must differ in: otherwise light changed, or little moved
+_MIX_CHANGE = 0.5  # structure that the ends must differ in: less is a change of light
+# What a mix may leave over. A slow pan over soft content is nearly a mix too, and leaves 0.26 where the ends
+# differ by 0.5, 0.35 by 0.7, 0.5 by 0.9; the limit stays below that and gives way to motion in a dissolve.
+_MIX_RESIDUE, _MIX_RESIDUE_SLOPE = 0.2, 0.35
 _MIN_MIXED_S = 0.1  # a shorter run of mixes is a blended cut
 
 _BLANK_CONTRAST = 5.0  # codes; coding noise on black stays below
@@ -91,12 +93,11 @@ class Shots:
 
 @dataclass(frozen=True, slots=True)
 class _Mix:
-    """One frame seen as a mix: its number, time, position between the ends, and what the mix leaves over."""
+    """One frame seen as a mix: its number, its time and its position between the ends."""
 
     index: int
     pts_s: float
     position: float
-    residue: float
 
 
 class ShotDetector:
@@ -154,11 +155,11 @@ class ShotDetector:
                 continue
             (_, first), (index, mixed) = self._recent[before], self._recent[middle]
             position, residue = blend(first, mixed, after)
-            far = times[middle + 1] - times[middle] > _CLOSE_S
-            is_mix = _MIX[0] < position < _MIX[1] and residue < (_MIX_RESIDUE_FAR if far else _MIX_RESIDUE)
-            known = mixes and mixes[-1].index >= index
-            if is_mix and not known and structure_change(first, after) > _MIX_CHANGE:
-                mixes.append(_Mix(index, mixed.pts_s, position, residue))
+            if not _MIX[0] < position < _MIX[1] or (mixes and mixes[-1].index >= index):
+                continue
+            beyond = structure_change(first, after) - _MIX_CHANGE
+            if beyond > 0 and residue < _MIX_RESIDUE + _MIX_RESIDUE_SLOPE * beyond:
+                mixes.append(_Mix(index, mixed.pts_s, position))
 
     def _cuts(self) -> list[Edge]:
         flashes = set(self._back_to) | {earlier + 1 for earlier in self._back_to.values()}
@@ -177,15 +178,15 @@ class ShotDetector:
         return self._change[index] > _CUT_STANDS_OUT * usual
 
     def _dissolves(self) -> list[Edge]:
-        """Runs of mixes at every reach; of those that overlap, the one that explains its frames best."""
+        """Runs of mixes at every reach; of those that overlap, the one that saw most of the way across."""
         found: list[tuple[float, Edge]] = []
         for reach, mixes in self._mixes.items():
             for run in _runs(mixes):
                 edge = self._edge_of(run, reach)
                 if edge is not None:
-                    found.append((float(np.mean([mix.residue for mix in run])), edge))
+                    found.append((max(m.position for m in run) - min(m.position for m in run), edge))
         chosen: list[Edge] = []
-        for _, edge in sorted(found, key=lambda pair: pair[0]):
+        for _, edge in sorted(found, key=lambda pair: -pair[0]):
             if not _touches(edge, chosen):
                 chosen.append(edge)
         return chosen
@@ -197,13 +198,27 @@ class ShotDetector:
         after = self._pts_s[min(last.index + 1, len(self._pts_s) - 1)]
         if after - before < _MIN_MIXED_S or self._is_cut_within(first.index, last.index):
             return None
-        if last.pts_s > first.pts_s and last.position - first.position > 0.1:
-            speed = (last.position - first.position) / (last.pts_s - first.pts_s)
-            before = min(before, max(first.pts_s - first.position / speed, first.pts_s - reach))
-            after = max(after, min(last.pts_s + (1 - last.position) / speed, last.pts_s + reach))
-        elif len(run) > 1:  # longer than the reach: mixes all along, each half-way
-            before, after = first.pts_s - reach / 2, last.pts_s + reach / 2
-        return Edge(max(before, self._pts_s[0]), min(after, self._pts_s[-1]), "dissolve")
+        if len(run) > 2:
+            before, after = self._extent(run, reach)
+        before, after = max(before, self._pts_s[0]), min(after, self._pts_s[-1])
+        return Edge(before, after, "fade" if self._dips(before, after) else "dissolve")
+
+    def _extent(self, run: list[_Mix], reach: float) -> tuple[float, float]:
+        """Start and end, from a straight line through the positions; at most `reach` beyond the run."""
+        first_s, last_s = run[0].pts_s, run[-1].pts_s
+        speed, _ = np.polyfit([mix.pts_s - first_s for mix in run], [mix.position for mix in run], 1)
+        middle = float(np.mean([mix.position for mix in run]))
+        centre_s = float(np.mean([mix.pts_s for mix in run]))
+        if speed * (last_s - first_s) < 0.1:  # longer than the reach: mixes all along, each half-way
+            return first_s - reach / 2, last_s + reach / 2
+        start_s, end_s = centre_s - middle / speed, centre_s + (1 - middle) / speed
+        return max(min(start_s, first_s), first_s - reach), min(max(end_s, last_s), last_s + reach)
+
+    def _dips(self, start_s: float, end_s: float) -> bool:
+        """A dissolve over black between two samples: contrast falls far below both ends, not by a third."""
+        first, last = bisect.bisect_left(self._pts_s, start_s), bisect.bisect_right(self._pts_s, end_s) - 1
+        ends = min(self._contrast[first], self._contrast[last])
+        return min(self._contrast[first : last + 1]) < _BLANK_RATIO * ends
 
     def _is_cut_within(self, first: int, last: int) -> bool:
         """One jump that is most of the whole change: a cut with blended frames beside it, not a dissolve."""
