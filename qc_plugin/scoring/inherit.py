@@ -179,7 +179,7 @@ def _add_own(joined: Joined) -> None:
         _merge(joined, section, own.get(section), own.at.get(section))
     for key in _OWN:
         if key in own:
-            joined.data.put(key, own[key], own.at[key])
+            joined.data.put(key, own[key], own.at[key], own.value_at[key])
 
 
 def _refuse_twice(joined: Joined, section: str) -> None:
@@ -252,7 +252,8 @@ def _put(joined: Joined, value: object, place: Place, known: dict[str, object], 
     if isinstance(value, Block):
         block = Block(value.place)
         for key, item in value.items():
-            block.put(key, _put(joined, item, value.at[key], known, used), value.at[key])
+            at = value.value_at[key]
+            block.put(key, _put(joined, item, at, known, used), value.at[key], at)
         return block
     if isinstance(value, Row):
         row = Row(value.place)

@@ -8,7 +8,7 @@ from qc_plugin.scoring.inherit import Fault
 from qc_plugin.scoring.measures import MEASURES, Measure
 from qc_plugin.scoring.rank_parts import PARTS
 from qc_plugin.scoring.sentences import message_fault
-from qc_plugin.scoring.yaml_source import Block, Place, nearest, place_of
+from qc_plugin.scoring.yaml_source import KEY, Block, Place, nearest, place_of
 from qc_plugin.types import DECISION_ORDER, Decision
 
 if TYPE_CHECKING:
@@ -38,11 +38,11 @@ def check_meaning(rules: ResolvedRules, data: Block) -> list[Fault]:
         found += ((("exclude", i, "when", *loc), m, fix) for loc, m, fix in _condition_faults(exclude.when))
     if FRAME in rules.regions:
         found.append((("regions", FRAME), "`frame` means the whole frame", "use another name"))
-    found += ((("rank", "score", name), f"unknown part `{name}`", nearest(name, PARTS))
+    found += ((("rank", "score", name, KEY), f"unknown part `{name}`", nearest(name, PARTS))
               for name in rules.rank.score if name not in PARTS)  # fmt: skip
     for block in ("reject_if", "review_if"):
         facts: Mapping[str, Threshold] = getattr(rules.verdict, block)
-        found += ((("verdict", block, name), f"unknown fact `{name}`", nearest(name, VERDICT_FACTS))
+        found += ((("verdict", block, name, KEY), f"unknown fact `{name}`", nearest(name, VERDICT_FACTS))
                   for name in facts if name not in VERDICT_FACTS)  # fmt: skip
     for i, test in enumerate(rules.tests):
         found += ((("tests", i, *loc), message, fix) for loc, message, fix in _test_faults(test, rules))
@@ -132,7 +132,7 @@ def _condition_faults(when: Mapping[str, Threshold]) -> Iterator[_Found]:
         limit = threshold.above if threshold.above is not None else threshold.below
         assert limit is not None
         if measure is None:
-            yield (name,), f"unknown measure `{name}`", nearest(name, MEASURES)
+            yield (name, KEY), f"unknown measure `{name}`", nearest(name, MEASURES)
         elif measure.where == "region":
             yield (name,), f"`{name}` is measured on regions, not on the frame", "use a measure of the frame"
         elif fix := _out_of_range(limit, measure):
@@ -143,7 +143,7 @@ def _test_faults(test: RuleTest, rules: ResolvedRules) -> Iterator[_Found]:
     rule_ids = {rule.id for rule in rules.rules}
     for name in test.expect.rules:
         if name not in rule_ids:
-            yield ("expect", "rules", name), f"unknown rule `{name}`", nearest(name, rule_ids)
+            yield ("expect", "rules", name, KEY), f"unknown rule `{name}`", nearest(name, rule_ids)
     exclude_ids = {exclude.id for exclude in rules.exclude}
     if test.expect.excluded is not None and test.expect.excluded not in exclude_ids:
         name = test.expect.excluded
@@ -161,6 +161,6 @@ def _given_faults(
         measure = MEASURES.get(name)
         if measure is None or measure.where == elsewhere:
             known = [known for known, each in MEASURES.items() if each.where != elsewhere]
-            yield (*loc, name), f"unknown measure `{name}` here", nearest(name, known)
+            yield (*loc, name, KEY), f"unknown measure `{name}` here", nearest(name, known)
         elif fix := _out_of_range(value, measure):
             yield (*loc, name), *fix

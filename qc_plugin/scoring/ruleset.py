@@ -29,7 +29,7 @@ from qc_plugin.scoring.rule_models import (
     Selection,
     VerdictRules,
 )
-from qc_plugin.scoring.yaml_source import Place, nearest, place_of, plain, read_source
+from qc_plugin.scoring.yaml_source import KEY, Place, nearest, place_of, plain, read_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -245,7 +245,7 @@ def _specificity(rules: RuleSet) -> int:
 def _shape_fault(joined: Joined, error: dict[str, Any], start: Place) -> Fault:
     """A pydantic error in our words, at the place of the value it speaks of."""
     loc: tuple[str | int, ...] = error["loc"]
-    place = place_of(joined.data, loc, start)
+    place = place_of(joined.data, (*loc, KEY) if error["type"] == "extra_forbidden" else loc, start)
     name = next((step for step in reversed(loc) if isinstance(step, str)), "")
     if error["type"] == "extra_forbidden":
         return Fault(place, f"unknown key `{name}`", nearest(name, _known_keys(loc[:-1])))

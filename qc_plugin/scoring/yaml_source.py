@@ -25,6 +25,7 @@ _LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LARGEST_BYTES = 256 * 1024
 _DEEPEST = 16  # a rule file needs 6; the composer recurses, and a file of brackets must not end it
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")}
+KEY = "\0key"  # last step of a path that means a key and not its value; no YAML key can be this
 _SEXAGESIMAL = re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.\d*)?")
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 _OCTAL = re.compile(r"[-+]?0\d[\d_]*")
@@ -61,24 +62,26 @@ class RuleFileError(RuleError):
 
 
 class Block(dict[str, object]):
-    """A YAML mapping; `at` has the place of each key, `place` that of the mapping."""
+    """A YAML mapping; `at` has the place of each key, `value_at` of each value, `place` of the mapping."""
 
     def __init__(self, place: Place) -> None:
         super().__init__()
         self.place = place
         self.at: dict[str, Place] = {}
+        self.value_at: dict[str, Place] = {}
 
-    def put(self, key: str, value: object, place: Place) -> None:
-        """Set `key` and where it stands."""
+    def put(self, key: str, value: object, at: Place, value_at: Place | None = None) -> None:
+        """Set `key`, and where it and its value stand."""
         self[key] = value
-        self.at[key] = place
+        self.at[key] = at
+        self.value_at[key] = value_at or at
 
     def patched(self, patch: Block) -> Block:
         """A copy in which the keys of `patch` replace those here; each keeps the place it came from."""
         merged = Block(self.place)
         for source in (self, patch):
             for key, value in source.items():
-                merged.put(key, value, source.at[key])
+                merged.put(key, value, source.at[key], source.value_at[key])
         return merged
 
 
@@ -144,14 +147,20 @@ def parse_source(text: str, path: Path) -> Source:
 
 
 def place_of(root: object, loc: Iterable[str | int], fallback: Place) -> Place:
-    """Place of the value that `loc` leads to, as far as it leads; steps that lead nowhere are ignored."""
-    place, value = fallback, root
+    """Place of the value that `loc` leads to, as far as it leads; steps that lead nowhere are ignored.
+
+    A single word or number is where it stands itself; a mapping or list, and with `KEY` as the last step
+    anything, is where its key stands.
+    """
+    place, own_place, value = fallback, fallback, root
     for step in loc:
-        in_block = isinstance(value, Block) and isinstance(step, str) and step in value
-        if in_block or (isinstance(value, Row) and isinstance(step, int) and step < len(value)):
-            assert isinstance(value, Block | Row)
-            place, value = value.at[step], value[step]  # type: ignore[index]
-    return place
+        if step == KEY:
+            own_place = place
+        elif isinstance(value, Block) and isinstance(step, str) and step in value:
+            place, own_place, value = value.at[step], value.value_at[step], value[step]
+        elif isinstance(value, Row) and isinstance(step, int) and step < len(value):
+            place, own_place, value = value.at[step], value.at[step], value[step]
+    return place if isinstance(value, Block | Row) else own_place
 
 
 def _refuse_events(text: str, path: Path) -> None:
@@ -211,7 +220,7 @@ class _Reader:
             if key in block:
                 self._problem(key_node, f"key `{key}` appears twice", "keep one of them")
                 continue
-            block.put(key, self.value(value_node), self._place(key_node))
+            block.put(key, self.value(value_node), self._place(key_node), self._place(value_node))
         return block
 
     def _key(self, node: yaml.Node) -> str | None:
