@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from .evaluate_clips import report_clips
+from .evaluate_pairs import report_faces, report_frames
 from .evaluate_photos import report_photos
 from .evaluate_synthetic import DEFAULT_PACK, DEFAULT_SET, report_synthetic
 from .metrics import Curve
@@ -67,7 +68,7 @@ def main() -> None:
     parser.add_argument("--pack", type=Path, default=DEFAULT_PACK)
     parser.add_argument("--threshold", type=float, help="default: chosen on the synthetic set")
     parser.add_argument(
-        "--only", choices=("synthetic", "dev", "photos", "clips"), help="one part instead of all"
+        "--only", choices=("synthetic", "dev", "photos", "clips", "pairs"), help="one part instead of all"
     )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--pictures", type=Path, help="folder for PNGs to look at")
@@ -82,6 +83,9 @@ def main() -> None:
         report_photos(run, args.data, 0.5 if threshold is None else threshold, args.pictures)
     if args.only in (None, "clips"):
         report_clips(run, args.data, 0.5 if threshold is None else threshold, args.pictures)
+    if args.only in (None, "pairs"):
+        report_faces(run, args.data)
+        report_frames(run, args.data)
 
 
 if __name__ == "__main__":
