@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
     from qc_plugin.inference.session import Array
 
-_SAMPLES = (
-    20_000  # values kept of each tensor and picture; ranges change by under 1 % with five times as many
-)
+# Room above the largest magnitude seen. Measured on motion_blur: change of the mask's IoU on 12 labelled photos
+# against fp32, calibrated on 14 other photos / on 13 frames of one clip: no room +0.24 / +1.23 points, half as
+# much again -0.09 / +0.47, twice -0.13 / +0.10. What is clipped costs more than steps that are coarse.
+HEADROOM = 2.0
 _LONG_SIDE = 640  # of engines that state no analysis scale, px
-_SHARES = np.linspace(0.3, 1.0, 29)  # of the largest magnitude: clipping a few outliers can pay
 
 
 def activation_ranges(spec: EngineSpec, inputs: Sequence[Array]) -> dict[str, float]:
-    """What `onnx_int8.to_int8` asks for: per tensor the magnitude at which clipping costs least.
+    """What `onnx_int8.to_int8` asks for: per tensor the largest magnitude to be represented.
 
     `inputs`: pictures as the engine takes them. They run through the fp32 network on the CPU. Raises
     EngineError if there are none, or if no CPU back-end is installed.
@@ -40,7 +40,7 @@ def activation_ranges(spec: EngineSpec, inputs: Sequence[Array]) -> dict[str, fl
         raise EngineError("calibration: no pictures; give --pictures a folder with some")
     backend = next((name for name in AUTO_ORDER if BACKENDS[name].missing() is None), AUTO_ORDER[0])
     names = onnx_int8.int8_inputs(spec.read_model())
-    samples: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
+    largest = dict.fromkeys(names, 0.0)
     with tempfile.TemporaryDirectory() as folder:
         session = open_session(
             _open_heart(spec, names, Path(folder)), backend=backend, precision="f32", threads=None
@@ -49,10 +49,10 @@ def activation_ranges(spec: EngineSpec, inputs: Sequence[Array]) -> dict[str, fl
             for array in inputs:
                 outputs = session.run({spec.inputs[0].name: array})
                 for name in names:
-                    samples[name].append(_thin(outputs[name]))
+                    largest[name] = max(largest[name], float(np.abs(outputs[name]).max()))
         finally:
             session.close()
-    return {name: best_range(np.concatenate(parts)) for name, parts in samples.items()}
+    return {name: value * HEADROOM for name, value in largest.items()}
 
 
 def picture_inputs(spec: EngineSpec, pictures: Iterable[NDArray[np.uint8]]) -> list[Array]:
@@ -68,31 +68,10 @@ def _planes(spec: EngineSpec, picture: NDArray[np.uint8]) -> Array:
     beyond = [(0, spec.size.padded(side) - side) for side in small.shape[:2]]
     padded = np.pad(small, [*beyond, (0, 0)], mode="edge").astype(np.float32)
     low, high = spec.inputs[0].range or (0.0, 1.0)
-    ordered = padded[..., ::-1] if spec.inputs[0].colour == "BGR" else padded
-    return np.ascontiguousarray(ordered.transpose(2, 0, 1)[None]) * np.float32(
-        (high - low) / 255
-    ) + np.float32(low)
-
-
-def best_range(magnitudes: NDArray[np.float32]) -> float:
-    """The largest magnitude to represent so that 127 steps cost the least mean squared error."""
-    largest = float(magnitudes.max(initial=0.0))
-    if largest == 0.0:
-        return 0.0
-    candidates = largest * _SHARES
-    errors = []
-    for amax in candidates:
-        step = amax / 127.0
-        errors.append(float(np.mean((np.clip(np.rint(magnitudes / step), 0, 127) * step - magnitudes) ** 2)))
-    return float(candidates[int(np.argmin(errors))])
-
-
-def _thin(values: Array) -> NDArray[np.float32]:
-    """Magnitudes of an evenly spread part of the values, and the largest of all."""
-    flat = np.abs(values.astype(np.float32, copy=False)).ravel()
-    # an odd step does not fall in time with rows of even width
-    step = max(flat.size // _SAMPLES, 1) | 1
-    return np.append(flat[::step], flat.max())
+    planes = padded[..., ::-1] if spec.inputs[0].colour == "BGR" else padded
+    return np.ascontiguousarray(
+        planes.transpose(2, 0, 1)[None] * np.float32((high - low) / 255) + np.float32(low)
+    )
 
 
 def _open_heart(spec: EngineSpec, names: list[str], folder: Path) -> EngineSpec:
