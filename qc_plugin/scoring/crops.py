@@ -117,10 +117,11 @@ def _find(
 
 
 def _crop_size(ratio: str, size_px: tuple[int, int], scale: float) -> tuple[int, int]:
-    """Width and height of the crop, in whole pixels, at least one."""
+    """Width and height of the crop in whole pixels, at least one and at most the frame's."""
     across, down = (int(side) for side in ratio.split(":"))
     unit = min(size_px[0] / across, size_px[1] / down) * scale
-    return max(1, int(across * unit + 1e-9)), max(1, int(down * unit + 1e-9))
+    width_px, height_px = round(across * unit), round(down * unit)
+    return min(max(1, width_px), size_px[0]), min(max(1, height_px), size_px[1])
 
 
 def _positions(whole: int, part: int, faces: Sequence[RegionScore], *, axis: int) -> _Floats:

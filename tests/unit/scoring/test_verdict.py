@@ -1,0 +1,146 @@
+# ruff: noqa: E501 - a case reads best on one line
+import pytest
+
+from qc_plugin.scoring.evaluate import judge_asset, judge_frame
+from qc_plugin.types import FrameRank
+from tests.unit.scoring.made_up import frame, rules_of
+
+SHARP = """
+rules:
+  - id: sharp
+    measure: sharpness
+    pass: {at_least: 0.5}
+    borderline: {at_least: 0.3}
+    severity: error
+    then: {borderline: deblur, fail: reject}
+    LASTING
+"""
+
+
+def _asset(rules, scores, *, incomplete=False, n_ranked=1):
+    judgements = [judge_frame(score, rules) for score in scores]
+    ranks = [
+        FrameRank(frame_index=s.frame_index, score=0.5, score_parts={}, rank=i + 1 if i < n_ranked else None)
+        for i, s in enumerate(scores)
+    ]
+    return judge_asset(scores, judgements, ranks, rules, incomplete)
+
+
+def _clip(*sharpness, **more):
+    return [frame(i, pts_s=i * 0.5, sharpness=value, **more) for i, value in enumerate(sharpness)]
+
+
+def _rules(tmp_path, lasting="", more=""):
+    return rules_of(tmp_path, SHARP.replace("LASTING", lasting) + more)
+
+
+def test_neighbouring_frames_become_one_finding(tmp_path):
+    _, findings = _asset(_rules(tmp_path), _clip(0.9, 0.4, 0.1, 0.2, 0.9, 0.4))
+    assert [(f.start_s, f.end_s, f.outcome, f.value, f.frame_index) for f in findings] == [
+        (0.5, 1.54, "fail", 0.1, 2),
+        (2.5, 2.54, "borderline", 0.4, 5),
+    ]
+    assert findings[0].text == "frame: sharpness 0.10, at least 0.30 needed (0.50 s to 1.54 s, 3 frames)"
+    assert findings[1].text == "frame: sharpness 0.40, at least 0.50 needed (2.50 s)"
+
+
+def test_a_cut_ends_a_finding(tmp_path):
+    scores = [frame(i, pts_s=i * 0.5, shot=i // 2, sharpness=0.1) for i in range(4)]
+    _, findings = _asset(_rules(tmp_path), scores)
+    assert [(f.start_s, f.end_s) for f in findings] == [(0.0, 0.54), (1.0, 1.54)]
+
+
+def test_an_excluded_frame_ends_a_finding(tmp_path):
+    rules = _rules(tmp_path, more="exclude: [{id: dark, when: {luma_p90: {below: 0.1}}}]")
+    scores = [frame(i, pts_s=i * 0.5, sharpness=0.1, luma_p90=0.0 if i == 1 else 0.5) for i in range(3)]
+    assert len(_asset(rules, scores)[1]) == 2
+
+
+@pytest.mark.parametrize(
+    ("longer_than_s", "n"),
+    [(0.0, 2), (0.03, 2), (0.04, 1), (0.5, 1), (0.54, 0), (1.0, 0)],
+)
+def test_for_keeps_only_what_lasts_longer(tmp_path, longer_than_s, n):
+    rules = _rules(tmp_path, lasting=f"for: {{longer_than_s: {longer_than_s}}}")
+    _, findings = _asset(rules, _clip(0.1, 0.9, 0.1, 0.1))
+    assert len(findings) == n
+
+
+def test_for_does_not_change_what_is_decided_of_a_frame(tmp_path):
+    rules = _rules(tmp_path, lasting="for: {longer_than_s: 60}")
+    assert judge_frame(frame(sharpness=0.1), rules).decision == "reject"
+
+
+def test_passes_and_skips_are_no_findings_of_an_asset(tmp_path):
+    assert _asset(_rules(tmp_path), [frame(0, sharpness=0.9), frame(1)]) == ("accept", ())
+
+
+@pytest.mark.parametrize(
+    ("block", "sharpness", "n_ranked", "verdict"),
+    [
+        ("{}", (0.1, 0.1), 0, "accept"),
+        ("{reject_if: {share_rejected: {above: 0.5}}}", (0.1, 0.9), 1, "accept"),  # exactly half is not above
+        ("{reject_if: {share_rejected: {above: 0.5}}}", (0.1, 0.1, 0.9), 1, "reject"),
+        ("{review_if: {best_available: {below: 2}}}", (0.9, 0.9), 1, "review"),
+        ("{review_if: {best_available: {below: 2}}}", (0.9, 0.9), 2, "accept"),
+        (
+            "{reject_if: {share_rejected: {above: 0.1}}, review_if: {best_available: {below: 9}}}",
+            (0.1,) * 2,
+            0,
+            "reject",
+        ),
+        ("{review_if: {share_review: {above: 0}}}", (0.1, 0.9), 1, "accept"),
+        ("{review_if: {error_findings: {above: 0}}}", (0.1, 0.9), 1, "review"),
+        ("{review_if: {error_findings: {above: 0}}}", (0.4, 0.9), 1, "accept"),  # borderline is no error
+        ("{review_if: {longest_error_s: {above: 0.5}}}", (0.1, 0.9), 1, "accept"),
+        ("{review_if: {longest_error_s: {above: 0.5}}}", (0.1, 0.1), 1, "review"),
+    ],
+)
+def test_verdict_block(tmp_path, block, sharpness, n_ranked, verdict):
+    rules = _rules(tmp_path, more=f"verdict: {block}")
+    assert _asset(rules, _clip(*sharpness), n_ranked=n_ranked)[0] == verdict
+
+
+def test_shares_are_of_the_frames_that_were_judged(tmp_path):
+    more = "exclude: [{id: dark, when: {luma_p90: {below: 0.1}}}]\nverdict: {reject_if: {share_rejected: {above: 0.5}}}"
+    rules = _rules(tmp_path, more=more)
+    scores = [frame(i, sharpness=0.1, luma_p90=0.0 if i < 8 else 0.5) for i in range(10)]
+    assert _asset(rules, scores)[0] == "reject"
+    rules = _rules(tmp_path, more=more.replace("reject_if: {share_rejected: {above: 0.5}}",
+                                               "review_if: {share_excluded: {above: 0.7}}"))  # fmt: skip
+    assert _asset(rules, scores)[0] == "review"
+
+
+def test_incomplete_is_never_accepted_and_never_milder(tmp_path):
+    rules = _rules(tmp_path, more="verdict: {reject_if: {share_rejected: {above: 0.5}}}")
+    assert _asset(rules, _clip(0.9), incomplete=True)[0] == "review"
+    assert _asset(rules, _clip(0.1), incomplete=True)[0] == "reject"
+
+
+def test_nothing_judged_is_never_accepted(tmp_path):
+    rules = _rules(tmp_path, more="exclude: [{id: dark, when: {luma_p90: {below: 0.1}}}]")
+    assert _asset(rules, [])[0] == "review"
+    assert _asset(rules, [frame(0, luma_p90=0.0), frame(1, luma_p90=0.0)])[0] == "review"
+
+
+@pytest.mark.parametrize(
+    ("sharpness", "verdict"),
+    [(0.9, "accept"), (0.4, "review"), (0.1, "reject")],  # 0.4: a repair is due
+)
+def test_for_artwork_the_frame_is_the_asset(tmp_path, sharpness, verdict):
+    rules = _rules(tmp_path, more="verdict: {reject_if: {best_available: {below: 5}}}")
+    got, findings = _asset(rules, [frame(0, pts=None, pts_s=0.0, sharpness=sharpness)])
+    assert got == verdict
+    assert all("s)" not in f.text for f in findings)
+
+
+def test_artwork_that_is_left_out_is_looked_at(tmp_path):
+    rules = _rules(tmp_path, more="exclude: [{id: dark, when: {luma_p90: {below: 0.1}}}]")
+    assert _asset(rules, [frame(0, pts=None, sharpness=0.9, luma_p90=0.0)])[0] == "review"
+
+
+def test_a_missing_value_that_fails_is_the_worst_of_its_run(tmp_path):
+    rules = _rules(tmp_path, lasting="if_missing: fail")
+    scores = [frame(0, pts_s=0.0, sharpness=0.1), frame(1, pts_s=0.5)]
+    (finding,) = _asset(rules, scores)[1]
+    assert (finding.frame_index, finding.value) == (1, None)
