@@ -1,0 +1,50 @@
+"""The split that keeps band energies exact where the rest of an engine runs in bf16."""
+
+from __future__ import annotations
+
+import numpy as np
+import openvino
+import pytest
+
+from qc_plugin.inference.backends import openvino as backend
+from qc_plugin.inference.spec import load_spec
+from tests.support.tiny_onnx import MAPS, blur_maps, small_network, write_engine
+
+
+def read(model):
+    return openvino.Core().read_model(model=model.SerializeToString())
+
+
+def test_the_stem_ends_at_the_logarithm():
+    stem, rest = backend.split_at_logarithms(read(small_network()), read(small_network()))
+    kinds = [node.get_type_name() for node in stem.get_ordered_ops()]
+    assert kinds.count("Log") == 1
+    assert kinds.count("Convolution") == 1
+    left = [node.get_type_name() for node in rest.get_ordered_ops()]
+    assert "Log" not in left
+    assert left.count("Convolution") == 2
+
+
+def test_a_model_without_logarithm_stays_whole():
+    model = read(blur_maps())
+    assert backend.split_at_logarithms(model, read(blur_maps())) == [model]
+
+
+@pytest.mark.parametrize(
+    "network", [small_network(), blur_maps(), "motion_blur"], ids=["log", "no log", "shipped"]
+)
+def test_the_parts_together_are_the_whole(tmp_path, monkeypatch, network):
+    """On a CPU without bf16 OpenVINO runs both parts in f32, so that they must give the whole's numbers."""
+    spec = load_spec(network if isinstance(network, str) else write_engine(tmp_path / "tiny", network))
+    monkeypatch.setattr(backend, "choose_precision", lambda spec, asked, capabilities: asked)
+    whole = backend.open_session(spec, precision="f32", threads=1)
+    split = backend.open_session(spec, precision="bf16", threads=1)
+    has_bf16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    for shape in ((1, 3, 64, 128), (2, 3, 128, 64)):
+        image = np.random.default_rng(0).random(shape, dtype=np.float32)
+        expected, got = whole.run({"image": image}), split.run({"image": image})
+        for name in MAPS:
+            np.testing.assert_allclose(got[name], expected[name], atol=5e-2 if has_bf16 else 1e-6)
+    split.close()
+    with pytest.raises(ValueError, match="closed"):
+        split.run({"image": image})
