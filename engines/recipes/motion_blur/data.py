@@ -232,6 +232,12 @@ def _recolour(image: Tensor, rng: np.random.Generator) -> Tensor:
     return (grey + (out - grey) * draw(0, 1.4)).clamp(0, 1)
 
 
+def parse_change(text: str) -> tuple[str, float]:
+    """NAME=NUMBER, for ablations."""
+    name, _, value = text.partition("=")
+    return name, float(value)
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(
@@ -245,12 +251,12 @@ def main() -> None:
     parser.add_argument(
         "--stage", type=int, choices=(1, 2, 3), default=3, help="of the curriculum; 1 is easy"
     )
-    parser.add_argument("--mask-centric", type=float, help="share of views filled by one object, 0..1")
+    parser.add_argument(
+        "--mix", action="append", type=parse_change, default=[], help="ablation: sharpening=0, mask_centric=1"
+    )
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
-    mix = STAGES[args.stage - 1]
-    if args.mask_centric is not None:
-        mix = dataclasses.replace(mix, mask_centric=args.mask_centric)
+    mix = dataclasses.replace(STAGES[args.stage - 1], **dict(args.mix))
     made = make_set(
         args.folder, args.pack, n=args.n, seed=args.seed, split=args.split, mix=mix, device=args.device
     )

@@ -15,7 +15,7 @@ import json
 import math
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -25,7 +25,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from . import checkpoint
 from .curves import draw_curves
-from .data import Batch, Sampler, StoredSet, prefetch, wait_while_paused
+from .data import Batch, Sampler, StoredSet, parse_change, prefetch, wait_while_paused
 from .losses import LossWeights, total_loss
 from .model import Segmenter, Widths
 
@@ -49,6 +49,7 @@ class Settings:
     ema: float = 0.999
     seed: int = 0
     bf16: bool = False
+    losses: LossWeights = field(default_factory=LossWeights)
     device: str = "cpu"
     log_every: int = 20
     save_seconds: float = 180.0
@@ -58,7 +59,7 @@ class Trainer:
     """Network, optimiser, averaged copy and the step they have reached."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings, self.step, self.losses = settings, 0, LossWeights()
+        self.settings, self.step = settings, 0
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         torch.manual_seed(settings.seed)
         start = checkpoint.load_network(settings.init) if settings.init else new_network(settings.widths)
@@ -127,9 +128,11 @@ class Trainer:
         rate = learning_rate(self.settings, self.step)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        with torch.autocast(self.settings.device, torch.bfloat16, enabled=self.settings.bf16):
+        with torch.autocast(
+            torch.device(self.settings.device).type, torch.bfloat16, enabled=self.settings.bf16
+        ):
             prediction = self.parallel(batch.image)
-        loss, terms = total_loss(prediction.float(), batch, self.losses)
+        loss, terms = total_loss(prediction.float(), batch, self.settings.losses)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
@@ -228,7 +231,11 @@ def main() -> None:
         value = getattr(defaults, name)
         parser.add_argument("--" + name.replace("_", "-"), type=type(value), default=value)
     parser.add_argument("--bf16", action="store_true")
+    parser.add_argument("--loss", action="append", type=parse_change, default=[], help="ablation: prior=0")
     args = parser.parse_args()
+    args.losses = dataclasses.replace(LossWeights(), **dict(args.loss))
+    del args.loss
+    torch.backends.cudnn.benchmark = True  # every batch has the same size
     if "WORLD_SIZE" in os.environ:  # under torchrun
         dist.init_process_group("nccl" if args.device.startswith("cuda") else "gloo")
         if args.device == "cuda":
