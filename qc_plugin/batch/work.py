@@ -160,7 +160,7 @@ def keys_for(config: RunConfig, asset_id: str, rules: RuleSet) -> tuple[str, str
     """(measure key, judge key) of an asset under the present engines, decode settings and rules."""
     engines = {name: load_spec(name).model.sha256 for name in ENGINES}
     decode = {"sample": config.sample, "reader": config.reader, "limits": config.limits}
-    decode |= {f"measure {extra.measure.name}": extra.version for extra in packages().measures(config)}
+    decode |= {f"measure {extra.name}": extra.version for extra in packages().measures(config)}
     measures = measure_key(asset_id, engines, decode)
     return measures, judge_key(measures, rules.sha256)
 

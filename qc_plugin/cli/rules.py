@@ -9,11 +9,21 @@ import typer
 from rich.table import Table
 
 from qc_plugin.cli.screen import err, out
+from qc_plugin.config import load_config
+from qc_plugin.hooks.installed import packages
 from qc_plugin.scoring.lint import lint as lint_file
 from qc_plugin.scoring.rule_tests import run_tests
 from qc_plugin.scoring.ruleset import load_rules, shipped_rule_sets
 
 app = typer.Typer(no_args_is_help=True, help="Rule sets. Example: qc-plugin rules lint house.yaml")
+
+
+@app.callback()
+def _with_packages() -> None:
+    """Let rules name the measures of installed packages."""
+    packages().measures(load_config()[0])
+
+
 Name = Annotated[str, typer.Argument(help="A shipped name or a file.", show_default=False)]
 
 

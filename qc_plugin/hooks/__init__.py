@@ -7,7 +7,7 @@ alone and guarded; `guard.py` keeps a hook that hangs, prints or raises away fro
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pluggy
 
@@ -22,25 +22,49 @@ if TYPE_CHECKING:
 
     from qc_plugin.types import AssetReport, Box
 
-__all__ = ["GROUP", "ExtraMeasure", "Hooks", "Measure", "hookimpl", "hookspec"]
+__all__ = ["GROUP", "ExtraMeasure", "Hooks", "hookimpl", "hookspec"]
 
 GROUP = "qc_plugin"
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExtraMeasure:
     """A measure from a package: what it is, its version, and the function that takes it.
+
+    `name` is what rules say; the range goes from `low` to `high` (None: no upper end), `worse` is the way that
+    is worse; `text` explains it, `says` is its part of a sentence: "{value} is red".
 
     `function(rgb, box)` gets the frame (H, W, 3) uint8 sRGB, read-only, and a box in its pixels (the whole
     frame for a frame measure); it returns a number within the measure's range, or None where it cannot tell.
     Raise `version` when its numbers change: it is part of the measure key, so that assets are measured again.
     """
 
-    measure: Measure
-    version: str
+    name: str
+    text: str
     function: Callable[[NDArray[np.uint8], Box], float | None]
+    version: str = "1"
+    unit: Literal["share", "score", "count", "s", "ratio"] = "share"
+    low: float = 0.0
+    high: float | None = 1.0
+    worse: Literal["higher", "lower", "neither"] = "higher"
+    where: Literal["frame", "region", "both"] = "frame"
+    says: str = ""
+
+    @property
+    def measure(self) -> Measure:
+        """As rules know it."""
+        return Measure(
+            name=self.name,
+            unit=self.unit,
+            low=self.low,
+            high=self.high,
+            worse=self.worse,
+            where=self.where,
+            text=self.text,
+            says=self.says or f"{self.name.replace('_', ' ')} is {{value}}",
+        )
 
 
 class Hooks:

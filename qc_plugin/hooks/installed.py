@@ -16,7 +16,7 @@ from qc_plugin.errors import HookError
 from qc_plugin.hooks import GROUP, ExtraMeasure, Hooks
 from qc_plugin.hooks.guard import HookFailure, guarded
 from qc_plugin.report.read import read_report
-from qc_plugin.scoring.measures import MEASURES, Measure
+from qc_plugin.scoring.measures import MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -66,32 +66,27 @@ class Packages:
         if self._measures is None:
             given = list(self._each("register_measures", config, {}))
             extra = [each for offered in given for each in self._checked(offered, config)]
-            MEASURES.update({each.measure.name: each.measure for each in extra})
-            self._measures = tuple(sorted(extra, key=lambda each: each.measure.name))
+            MEASURES.update({each.name: each.measure for each in extra})
+            self._measures = tuple(sorted(extra, key=lambda each: each.name))
         return self._measures
 
     def take(
         self, extra: ExtraMeasure, call: Callable[[], float | None], config: RunConfig
     ) -> tuple[float | None, str]:
         """One extra measure: the number and "", or None and why it could not be taken."""
-        name, known = extra.measure.name, extra.measure
+        name = extra.name
         if ("measure", name) in self._benched:
             return None, "its function did not return"
         try:
-            value = guarded(call, owner=name, timeout_s=config.hook_timeout_s)
+            value = guarded(lambda: _number(call()), owner=name, timeout_s=config.hook_timeout_s)
         except HookFailure as failure:
             self._fail("measure", name, failure, config)
             return None, f"its function {failure}"
         if value is None:
             return None, "its function could not tell"
-        number = float(value)
-        if (
-            not math.isfinite(number)
-            or number < known.low
-            or (known.high is not None and number > known.high)
-        ):
-            return None, f"its function gave {number:g}, outside its range"
-        return number, ""
+        if not extra.low <= value <= (math.inf if extra.high is None else extra.high) or math.isinf(value):
+            return None, f"its function gave {value:g}, outside its range"
+        return value, ""
 
     def _each(self, hook: str, config: RunConfig, given: Mapping[str, Callable[[], Any]]) -> Iterator[Any]:
         """Values of all implementations; arguments are made anew for each. Failures go by policy."""
@@ -120,16 +115,20 @@ class Packages:
     def _checked(self, offered: object, config: RunConfig) -> Iterator[ExtraMeasure]:
         """What was offered as measures, without those that would lie or hide one of ours."""
         for each in offered if isinstance(offered, (list, tuple)) else [offered]:
-            if not isinstance(each, ExtraMeasure) or not isinstance(each.measure, Measure):
+            if not isinstance(each, ExtraMeasure):
                 why = f"offered {type(each).__name__} where ExtraMeasure was expected"
-            elif not _NAME.fullmatch(each.measure.name):
-                why = f"names a measure `{each.measure.name[:64]}`; use a-z, 0-9 and _"
-            elif each.measure.name in MEASURES:
-                why = f"offers `{each.measure.name}`, which exists already"
+            elif not _NAME.fullmatch(each.name):
+                why = f"names a measure `{each.name[:64]}`; use a-z, 0-9 and _"
+            elif each.name in MEASURES:
+                why = f"offers `{each.name}`, which exists already"
             else:
                 yield each
                 continue
             self._fail("register_measures", "a package", HookFailure(why), config)
+
+
+def _number(value: object) -> float | None:
+    return None if value is None else float(value)  # type: ignore[arg-type]  # what it is not, it raises
 
 
 @lru_cache(maxsize=1)

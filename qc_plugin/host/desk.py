@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from qc_plugin.batch.identity import hash_file
 from qc_plugin.batch.work import Workshop, done_already
 from qc_plugin.config import RunConfig, load_config
+from qc_plugin.decode import parse_sample
 from qc_plugin.errors import ConfigError, QcError
 from qc_plugin.hooks.installed import packages
 from qc_plugin.host.answer import lasting, of_error, of_outcome
@@ -83,6 +84,7 @@ class Desk:
         }
         given = {k: v for k, v in flags.items() if v is not None}
         config, origins = load_config({**given, **self._flags}, file=self._file)
+        parse_sample(config.sample)  # wrong for artwork too, which would not notice
         if origins["rules"] == "default" and event.event in _RULES:
             config = config.model_copy(update={"rules": _RULES[event.event]})
         return config

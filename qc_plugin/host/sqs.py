@@ -1,7 +1,7 @@
 """A queue consumer: one message at a time, deleted only when its answer is durable.
 
-At least once, like every queue: a duplicate is the same event id and gets the stored answer. A message
-that no retry can help is handed back at once, so that the queue's redrive policy moves it to the dead-letter queue.
+At least once, like every queue: a duplicate has the same event id and gets the stored answer. A message that
+no retry can help is handed back at once, so that the redrive policy moves it to the dead-letter queue.
 """
 
 from __future__ import annotations

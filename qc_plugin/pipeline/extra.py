@@ -31,8 +31,8 @@ def _frame(score: FrameScore, frame: Frame, extras: Sequence[ExtraMeasure], conf
     rgb.flags.writeable = False  # the same pixels are scored, cut and written after it
     height, width = rgb.shape[:2]
     whole = (0.0, 0.0, float(width), float(height))
-    of_frame = [e for e in extras if e.measure.where in ("frame", "both")]
-    of_region = [e for e in extras if e.measure.where in ("region", "both")]
+    of_frame = [e for e in extras if e.where in ("frame", "both")]
+    of_region = [e for e in extras if e.where in ("region", "both")]
     values, skipped = _take(of_frame, rgb, whole, config)
     return replace(
         score,
@@ -57,7 +57,7 @@ def _take(
     for extra in extras:
         number, why = packages().take(extra, lambda extra=extra: extra.function(rgb, box), config)  # type: ignore[misc]
         if number is None:
-            skipped[extra.measure.name] = why
+            skipped[extra.name] = why
         else:
-            values[extra.measure.name] = number
+            values[extra.name] = number
     return values, skipped

@@ -74,9 +74,10 @@ class Measured:
 
 
 def measure_video(asset: Asset, engines: Engines, config: RunConfig, watch: Watch | None = None) -> Measured:
-    """Sampled frames of a video, scored until its end or until `watch` says stop; the caller closes the pictures.
+    """Sampled frames of a video, scored until its end or until `watch` says stop.
 
-    Raises AssetError when it cannot be decoded, TemporaryError when it was stopped before a frame was scored.
+    The caller closes the pictures. Raises AssetError when it cannot be decoded, TemporaryError when it was
+    stopped before a frame was scored.
     """
     limits = PROFILES[config.limits]
     plan = parse_sample(config.sample, max_frames=limits.max_frames_scored)
