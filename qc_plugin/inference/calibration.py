@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from qc_plugin.inference.session import Array
 
-# Room above the largest magnitude seen. Measured on motion_blur: change of the mask's IoU on 12 labelled photos
-# against fp32, calibrated on 14 other photos / on 13 frames of one clip: no room +0.24 / +1.23 points, half as
-# much again -0.09 / +0.47, twice -0.13 / +0.10. What is clipped costs more than steps that are coarse.
+# Room above the largest magnitude seen. Measured on motion_blur: change of the mask's IoU on 12 labelled
+# photos against fp32, calibrated on 14 other photos / on 13 frames of one clip: no room +0.24 / +1.23 points,
+# half as much again -0.09 / +0.47, twice -0.13 / +0.10. Clipping costs more than coarse steps.
 HEADROOM = 2.0
 _LONG_SIDE = 640  # of engines that state no analysis scale, px
 
