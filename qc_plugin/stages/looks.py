@@ -39,7 +39,8 @@ def look_at(preview: Preview) -> Look:
     """A preview's look."""
     luma = _cells(preview.luma, _LUMA_CELLS)
     planes = [_cells(plane, _CHROMA_CELLS) for plane in preview.chroma]
-    histogram = cv2.calcHist([preview.luma], [0], None, [_BINS], [0, 256]).ravel() / preview.luma.size
+    counts = np.asarray(cv2.calcHist([preview.luma], [0], None, [_BINS], [0, 256]), dtype=np.float32)
+    histogram = counts.ravel() / np.float32(preview.luma.size)
     mean, deviation = cv2.meanStdDev(luma)
     vector = np.concatenate([luma.ravel(), *(plane.ravel() for plane in planes)]).astype(np.float32)
     return Look(preview.pts_s, vector, luma.size, histogram, float(mean[0, 0]), float(deviation[0, 0]))
