@@ -52,7 +52,19 @@ def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sheets")
     video = fake_report()
     hostile = replace(fake_report(40), asset=replace(video.asset, path=f"/in/{HOSTILE}"))
-    reports = {"video": video, "artwork": fake_artwork(), "error": fake_error(), "hostile": hostile}
+    few = tuple(
+        r
+        if (r.rank.rank or 9) < 3
+        else replace(r, rank=replace(r.rank, rank=None, rank_by_crop={}, crops=()))
+        for r in video.frames
+    )
+    reports = {
+        "few": replace(video, frames=few),
+        "video": video,
+        "artwork": fake_artwork(),
+        "error": fake_error(),
+        "hostile": hostile,
+    }
     return {name: _sheet(report, folder / f"{name}.html") for name, report in reports.items()}
 
 
@@ -230,6 +242,12 @@ def test_no_page_scrolls_sideways(show, name, width):
         if tab is not None:
             tab.click()
         assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("name", ["video", "few"])
+def test_on_a_phone_the_best_frame_takes_the_width(show, name):
+    browser = show(name, width=390)
+    assert _find(browser, "#panel-full .pick .pick-picture")[0].size["width"] > 340
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,4 +1,4 @@
-"""A report file of an older version is read for ever. Never rewrite one: add one beside it for a new schema."""
+"""A report of an older version is read for ever. Never rewrite one: add one beside it for a new schema."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ def test_an_old_report_reads_as_it_was_meant(name):
 
 
 def _only(value, expected):
-    """`value` without the fields that were added since: old readers did not know them, old files lack them."""
+    """`value` without the fields that were added since: an old file does not hold them."""
     if isinstance(expected, dict) and isinstance(value, dict):
         return {key: _only(value[key], expected[key]) for key in expected}
     if isinstance(expected, list) and isinstance(value, list) and len(value) == len(expected):

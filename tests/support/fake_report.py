@@ -6,6 +6,7 @@ Everything follows from the frame number, so two builds are equal. Numbers are f
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import cv2
 import numpy as np
@@ -342,13 +343,19 @@ def fake_error() -> AssetReport:
     )
 
 
+@cache
+def _wall() -> np.ndarray:
+    y = np.linspace(0.0, 1.0, HEIGHT)[:, None, None]
+    shade = (1 - y) * (150, 140, 120) + y * (70, 62, 58)
+    wall = np.ascontiguousarray(np.broadcast_to(shade, (HEIGHT, WIDTH, 3)), np.uint8)
+    for column in range(0, WIDTH, 80):
+        cv2.line(wall, (column, 0), (column, HEIGHT), (96, 90, 84), 1, cv2.LINE_AA)
+    return wall
+
+
 def draw_frame(i: int) -> np.ndarray:
     """Frame `i` as BGR: a person before a wall, the hand smeared when it moves."""
-    y = np.linspace(0.0, 1.0, HEIGHT)[:, None, None]
-    wall = (1 - y) * (150, 140, 120) + y * (70, 62, 58)
-    picture = np.ascontiguousarray(np.broadcast_to(wall, (HEIGHT, WIDTH, 3)), np.uint8)
-    for column in range(0, WIDTH, 80):
-        cv2.line(picture, (column, 0), (column, HEIGHT), (96, 90, 84), 1, cv2.LINE_AA)
+    picture = _wall().copy()
     x0, y0, x1, y1 = (int(v) for v in face_box(i))
     centre = ((x0 + x1) // 2, (y0 + y1) // 2)
     cv2.ellipse(picture, (centre[0], HEIGHT), (260, 330), 0, 0, 360, (94, 64, 42), -1, cv2.LINE_AA)
@@ -358,19 +365,21 @@ def draw_frame(i: int) -> np.ndarray:
     for side in (-45, 45):
         cv2.circle(picture, (centre[0] + side, centre[1] - 20), 12, (50, 40, 36), -1, cv2.LINE_AA)
     cv2.ellipse(picture, (centre[0], centre[1] + 62), (40, 16), 0, 0, 180, (70, 70, 150), 4, cv2.LINE_AA)
-    return _with_hand(picture, i)
+    _draw_hand(picture, i)
+    return picture
 
 
-def _with_hand(picture: np.ndarray, i: int) -> np.ndarray:
+def _draw_hand(picture: np.ndarray, i: int) -> None:
+    """Blends the hand into its surroundings, in place."""
     x0, y0, x1, y1 = (int(v) for v in hand_box(i))
-    matte = np.zeros((HEIGHT, WIDTH), np.float32)
-    cv2.ellipse(
-        matte, ((x0 + x1) // 2, (y0 + y1) // 2), ((x1 - x0) // 3, (y1 - y0) // 3), 20, 0, 360, 1.0, -1
-    )
+    around = picture[max(0, y0 - 20) : y1 + 20, x0 - 80 : x1 + 80]
+    matte = np.zeros(around.shape[:2], np.float32)
+    centre = (around.shape[1] // 2, around.shape[0] // 2)
+    cv2.ellipse(matte, centre, ((x1 - x0) // 3, (y1 - y0) // 3), 20, 0, 360, 1.0, -1)
     if hand_blur(i) > 0.3:
         matte = cv2.blur(matte, (1 + int(120 * hand_blur(i)), 9))
     skin = np.array((150, 178, 214), np.float32)
-    return (picture * (1 - matte[..., None]) + skin * matte[..., None]).astype(np.uint8)
+    around[:] = around * (1 - matte[..., None]) + skin * matte[..., None]
 
 
 def jpeg(picture: np.ndarray, quality: int = 80) -> bytes:

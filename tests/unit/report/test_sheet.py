@@ -27,27 +27,31 @@ def report():
     return fake_report()
 
 
+@pytest.fixture(scope="module")
+def images(report):
+    return _images(report)
+
+
 def _images(report):
     wanted = wanted_images(report)
     return SheetImages(draw_pictures(wanted.frames), draw_regions(wanted.region_crops))
 
 
-def test_a_sheet_holds_each_picture_once(report):
-    images = _images(report)
+def test_a_sheet_holds_each_picture_once(report, images):
     html = render(report, images)
     for data in images.frames.values():
         assert html.count(base64.b64encode(data).decode()) == 1
 
 
-def test_a_sheet_names_no_address_outside(report):
-    html = render(report, _images(report))
+def test_a_sheet_names_no_address_outside(report, images):
+    html = render(report, images)
     assert re.findall(r"""(?:src|href)=["'](?!data:|#)""", html) == []
     assert re.findall(r"url\(|@import|https?://", html) == []
     assert "default-src 'none'; img-src data:; style-src 'sha256-" in unescape(html)
 
 
-def test_equal_reports_give_equal_sheets(report):
-    assert render(report, _images(report)) == render(fake_report(), _images(report))
+def test_equal_reports_give_equal_sheets(report, images):
+    assert render(report, images) == render(fake_report(), images)
 
 
 def test_hostile_text_is_escaped_wherever_it_comes_from(report):
