@@ -61,7 +61,8 @@ def build_plan(content: bytes, spec: EngineSpec, key: PlanKey, *, tell: Tell | N
     definition = builder.create_network(_network_flags(trt))
     parser = trt.OnnxParser(definition, builder.logger)
     if not parser.parse(content):
-        reasons = "; ".join(str(parser.get_error(n).desc()) for n in range(parser.num_errors))
+        errors = [parser.get_error(n) for n in range(parser.num_errors)]
+        reasons = "; ".join(f"{e.node_operator()} {e.node_name()}: {e.desc()}" for e in errors)
         path = spec.folder / spec.model.file
         raise EngineError(f"{path}: {key.flavour} cannot load it: {reasons}; export it again")
     config = _configure(trt, builder, spec, key)

@@ -54,7 +54,7 @@ def deep_network(seed=0):
 
 
 def run(content, image):
-    """As written: onnxruntime's CPU optimiser gets int8 pairs with fp16 scales wrong, for lack of a kernel."""
+    """As written: the CPU optimiser of onnxruntime folds int8 pairs with fp16 scales into wrong numbers."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 3
