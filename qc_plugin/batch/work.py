@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qc_plugin.batch.identity import canonical_hash, hash_file, judge_key, measure_key
+from qc_plugin.decode import sniff_kind
 from qc_plugin.errors import AssetError, QcError, Quarantined, TemporaryError
 from qc_plugin.hooks.installed import packages
 from qc_plugin.inference.spec import load_spec
@@ -92,7 +93,8 @@ class Workshop:
         started = time.monotonic()
         asset = Asset(id=sha256 or canonical_hash({"path": str(path)}), path=str(path), kind="video")
         try:
-            asset = Asset(id=sha256 or hash_file(path), path=str(path), kind="video")
+            asset = replace(asset, id=sha256 or hash_file(path))
+            asset = replace(asset, kind=sniff_kind(path))  # before the engines: most bad files end here
             return self._check(asset, started, watch, uri)
         except TemporaryError as error:  # nothing durable: the next run tries again
             report = self._error_report(asset, error, uri)

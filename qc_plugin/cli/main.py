@@ -8,14 +8,17 @@ import sys
 import traceback
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
-import click
 import typer
 from rich.markup import escape
 
 from qc_plugin.cli import assets, doctor, engines, host, loops, rules, settings
 from qc_plugin.cli.screen import err
 from qc_plugin.errors import QcError
+
+# Newer typers carry a click of their own, older ones import the installed one: ask typer for the base class.
+_WRONG_CALL: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 app = typer.Typer(
     name="qc-plugin",
@@ -55,10 +58,10 @@ def _run() -> int:
     except QcError as error:
         err.print(f"[bold red]error[/]: {escape(str(error))}", highlight=False, soft_wrap=True)
         return error.exit_code
-    except click.ClickException as error:  # unknown option, missing argument, ...
+    except _WRONG_CALL as error:  # unknown option, missing argument, ...
         error.show(file=sys.stderr)
         return 2
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         err.print("stopped; finished assets keep their reports, run the same command again to go on")
         return 130
     except BrokenPipeError:  # the reader of our output went away: stop quietly

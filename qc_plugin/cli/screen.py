@@ -40,7 +40,7 @@ def print_outcome(outcome: AssetOutcome, *, as_json: bool) -> None:
         return
     out.print(f"{MARKS[outcome.verdict]}  {escape(outcome.path)}", soft_wrap=True)
     out.print(f"  {outcome.sentence}", soft_wrap=True, markup=False)
-    if outcome.frames:
+    if outcome.frames and any(outcome.frames.values()):
         out.print("  frames: " + ", ".join(f"{n} {name}" for name, n in outcome.frames.items() if n))
     for label, path in (("report", outcome.report), ("sheet", outcome.sheet)):
         if path is not None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from qc_plugin.decode import sniff_kind
 from qc_plugin.pipeline.measure import Engines, Measured, Watch, measure_artwork, measure_video, timed
 from qc_plugin.scoring.evaluate import judge_asset, judge_measured, skipped_rules
 from qc_plugin.scoring.measures import apply_limits
@@ -51,7 +50,6 @@ def check_asset(
     `watch` hears the share that is done and may stop the work after a batch of frames: the report then says
     `incomplete` (TemporaryError when nothing was scored yet).
     """
-    asset = replace(asset, kind=sniff_kind(asset.path))
     measure = measure_artwork if asset.kind == "artwork" else measure_video
     measured = measure(asset, engines, config, watch)
     with timed(measured.seconds, "judge"):

@@ -1,0 +1,1 @@
+"""Stages: built once with what they need, then called. None imports another."""

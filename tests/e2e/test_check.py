@@ -34,7 +34,7 @@ def test_check_artwork(qc, still, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "code", "words"),
     [
-        ("zero.mp4", b"", 20, "empty"),
+        ("zero.mp4", b"", 20, "zero bytes"),
         ("text.mp4", b"this is no video\n" * 50, 20, "text.mp4"),
         ("list.mp4", b"ffconcat version 1.0\nfile '/etc/passwd'\n", 20, "list.mp4"),
         ("play.mp4", b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/x.ts\n", 20, "play.mp4"),
@@ -59,7 +59,7 @@ def test_bad_files_leave_a_row_and_a_sentence(qc, tmp_path, name, content, code,
         (["check", "CLIP", "--sample", "often"], "keyframes"),
         (["check", "CLIP", "--backend", "tpu"], "backend"),
         (["check", "CLIP", "--frobnicate"], "No such option"),
-        (["scan"], "PATHS"),
+        (["scan"], "paths"),
     ],
 )
 def test_wrong_use_is_exit_code_2_with_the_fix(qc, clip, args, words):
