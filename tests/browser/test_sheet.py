@@ -244,10 +244,21 @@ def test_no_page_scrolls_sideways(show, name, width):
         assert browser.execute_script("return document.documentElement.scrollWidth") <= width
 
 
-@pytest.mark.parametrize("name", ["video", "few"])
-def test_on_a_phone_the_best_frame_takes_the_width(show, name):
-    browser = show(name, width=390)
-    assert _find(browser, "#panel-full .pick .pick-picture")[0].size["width"] > 340
+@pytest.mark.parametrize(
+    ("name", "width", "least"),
+    [
+        ("video", 390, 340),
+        ("few", 390, 340),
+        ("artwork", 390, 340),
+        ("video", 800, 480),
+        ("few", 800, 340),
+        ("artwork", 800, 440),
+        ("few", 1280, 560),
+    ],
+)
+def test_the_best_frame_has_room(show, name, width, least):
+    browser = show(name, width=width)
+    assert _find(browser, "#panel-full .pick .pick-picture")[0].size["width"] > least
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -269,10 +280,15 @@ def test_everything_has_a_name(show):
         assert element.accessible_name.strip(), element.get_attribute("outerHTML")[:200]
 
 
-def test_printing_opens_folds_and_hides_tools(show):
-    browser = show("video")
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+def test_paper_is_light_without_tools_and_with_its_provenance(show):
+    browser = show("video", scheme="dark")
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": dark})
     browser.execute_script("dispatchEvent(new Event('beforeprint'))")
-    assert not _find(browser, ".topbar")[0].is_displayed()
-    assert all(fold.get_attribute("open") for fold in _find(browser, "details"))
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    try:
+        assert not _find(browser, ".topbar")[0].is_displayed()
+        assert _find(browser, ".facts-long")[0].is_displayed()
+        paper = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+        assert paper == "rgb(255, 255, 255)"
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})

@@ -185,5 +185,5 @@
     else if (event.key === "?") acts.help();
     else if (event.key === "Enter" && inCard) open(Number(document.activeElement.dataset.frame));
   });
-  addEventListener("beforeprint", () => all("details").forEach((details) => { details.open = true; }));
+  addEventListener("beforeprint", () => all(".head-facts > details").forEach((details) => { details.open = true; }));
 })();
