@@ -1,4 +1,4 @@
-"""Finds the data we ship: inside an installed wheel under `_bundled/`, in a checkout at the repository root."""
+"""Finds the data we ship: in an installed wheel under `_bundled/`, in a checkout at the root."""
 
 from __future__ import annotations
 

@@ -6,12 +6,15 @@ upright, square-pixel frame, half-open. Images are HWC uint8 sRGB. Probabilities
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
 
 AssetKind = Literal["video", "artwork"]
 RegionKind = Literal["face", "hand", "person"]
@@ -203,7 +206,7 @@ class FrameScore:
 
 @dataclass(frozen=True, slots=True)
 class Bands:
-    """Limits of a rule: at `pass_limit` still pass, at `borderline_limit` (if any) borderline, beyond it fail.
+    """Limits of a rule: at `pass_limit` still pass, at `borderline_limit` (if any) borderline, then fail.
 
     `worse` is the direction that is worse, so "higher" means the limits are upper bounds.
     """
@@ -316,7 +319,7 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AssetReport:
-    """The outcome for one asset; what the Parquet report holds. `error` is set exactly when verdict is `error`."""
+    """The outcome for one asset; what the Parquet report holds. `error` is set when verdict is `error`."""
 
     asset: Asset
     verdict: Verdict

@@ -93,8 +93,8 @@ def _publish(checked: Checked, *, out: Path, ratios: tuple[str, ...], picks: lis
         picks.append(_pick(row, name, "full", row.rank.rank, None))
     for ratio in ratios:
         ranked = [row for row in checked.report.frames if ratio in row.rank.rank_by_crop]
-        for row in sorted(ranked, key=lambda r: r.rank.rank_by_crop[ratio]):
-            picks.append(_write_crop(checked, row, ratio, out))
+        in_order = sorted(ranked, key=lambda r: r.rank.rank_by_crop[ratio])
+        picks.extend(_write_crop(checked, row, ratio, out) for row in in_order)
     return write_sheet(checked.report, sheet_images(checked), out / "sheet.html")
 
 
