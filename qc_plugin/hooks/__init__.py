@@ -33,7 +33,7 @@ hookimpl = pluggy.HookimplMarker(GROUP)
 class ExtraMeasure:
     """A measure from a package: what it is, its version, and the function that takes it.
 
-    `name` is what rules say; the range goes from `low` to `high` (None: no upper end), `worse` is the way that
+    `name` is what rules say; the range goes from `low` to `high` (None: no upper end), `worse` the way that
     is worse; `text` explains it, `says` is its part of a sentence: "{value} is red".
 
     `function(rgb, box)` gets the frame (H, W, 3) uint8 sRGB, read-only, and a box in its pixels (the whole

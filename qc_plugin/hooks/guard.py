@@ -14,7 +14,7 @@ T = TypeVar("T")
 _MARK = "qc-hook:"  # begins the name of every thread that runs foreign code
 
 
-class HookFailure(Exception):  # noqa: N818 - a fact about a call, handled by policy; what leaves us is HookError
+class HookFailure(Exception):
     """A hook raised or did not return (`hung`); the message is one clause."""
 
     def __init__(self, text: str, *, hung: bool = False) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from qc_plugin.host.event import Event
 
 
-class _Over(Exception):  # noqa: N818
+class _Over(Exception):
     """Raised between two assets of a scan; finished assets keep their reports."""
 
 
