@@ -17,7 +17,7 @@ from typing import Any
 Message = dict[str, Any]
 
 
-class NotAnswered(Exception):  # noqa: N818
+class NotAnswered(Exception):
     """The call was no event, or the process died. `retryable` says whether to call again."""
 
     def __init__(self, text: str, *, retryable: bool) -> None:
@@ -31,7 +31,7 @@ def call(
     tell: Callable[[Message], None] | None = None,
     stop: threading.Event | None = None,
 ) -> Message:
-    """The result for `event`. `tell` gets each progress line; when `stop` is set, the plugin is asked to end."""
+    """The result for `event`. `tell` gets each progress line; `stop`, when set, asks the plugin to end."""
     command = shlex.split(os.environ.get("QC_PLUGIN_COMMAND", "qc-plugin hook"))
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"

@@ -37,8 +37,8 @@ def explain_frame(
 ) -> Explanation:
     """Explain a scored frame. Raises UsageError for a frame that was not scored or an asset that moved."""
     report = read_report(report_path)
-    row = _row(report, frame_index)
-    source = _source(report, asset)
+    row = row_at(report, frame_index)
+    source = source_of(report, asset)
     frame = _decode(source, report, frame_index, config)
     segmenter = BlurSegmenter.load(backend=config.backend, precision=config.precision, threads=config.threads)
     target = out or Path(f"{source.stem}-frame-{frame_index}-blur.png")
@@ -46,7 +46,8 @@ def explain_frame(
     return Explanation((*_sentences(row), *_better(report, row), f"heat map: {target}"), target)
 
 
-def _row(report: AssetReport, frame_index: int) -> FrameRow:
+def row_at(report: AssetReport, frame_index: int) -> FrameRow:
+    """The row of a scored frame. Raises UsageError naming the nearest that were scored."""
     rows = {row.score.frame_index: row for row in report.frames}
     if frame_index in rows:
         return rows[frame_index]
@@ -57,7 +58,8 @@ def _row(report: AssetReport, frame_index: int) -> FrameRow:
     raise UsageError(f"frame {frame_index} was not scored; the nearest that were: {names}")
 
 
-def _source(report: AssetReport, given: Path | None) -> Path:
+def source_of(report: AssetReport, given: Path | None) -> Path:
+    """The asset of a report, or its copy at `given`; UsageError when it moved or its content changed."""
     path = given or Path(report.asset.path)
     if not path.is_file():
         raise UsageError(f"{path}: the asset is not there any more; say where it is with --asset FILE")

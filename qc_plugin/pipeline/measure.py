@@ -90,7 +90,7 @@ def measure_video(asset: Asset, engines: Engines, config: RunConfig, watch: Watc
                     if watch is not None and not watch(_share_done(measured, reader.info)):
                         measured.stopped = True
                         break
-                    scores = _score(batch, engines, measured)
+                    scores = score_samples(batch, engines, measured)
                     measured.scores.extend(with_extra(scores, [s.frame for s in batch], config))
             measured.media, measured.stats = reader.info, reader.stats
     except BaseException:
@@ -127,7 +127,7 @@ def measure_artwork(
     with timed(measured.seconds, "decode"):
         media, frame, preview = load_artwork(asset.path, limits=PROFILES[config.limits])
     sampled = Sampled(frame, measure_preview(preview), perceptual_hash(preview))
-    measured.scores = with_extra(_score([sampled], engines, measured), [frame], config)
+    measured.scores = with_extra(score_samples([sampled], engines, measured), [frame], config)
     measured.media, measured.stats = media, DecodeStats(n_decoded=1)
     return measured
 
@@ -158,7 +158,7 @@ def _batches(samples: Iterable[Sampled], size: int) -> Iterator[list[Sampled]]:
         yield batch
 
 
-def _score(batch: list[Sampled], engines: Engines, measured: Measured) -> list[FrameScore]:
+def score_samples(batch: list[Sampled], engines: Engines, measured: Measured) -> list[FrameScore]:
     """All measures of a few frames; shots and tracks follow when the clip is known (`_place`)."""
     frames = [sample.frame for sample in batch]
     with timed(measured.seconds, "segment"):
