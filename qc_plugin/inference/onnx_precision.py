@@ -29,12 +29,11 @@ if TYPE_CHECKING:
 
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
-REVISION = 1  # part of every plan's key: raise it when the conversion changes what is computed
+REVISION = 2  # part of every plan's key: raise it when the conversion changes what is computed
 _FIX = "pip install 'qc-plugin[gpu]'"
 _HEAVY = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})  # layers with most of the arithmetic
-_WIDE_RANGE = frozenset(
-    {"Log", "Pow", "Sqrt", "Exp", "Reciprocal"}
-)  # their inputs need fp32's range or mantissa
+# Their inputs need fp32: logarithm and friends for its range and mantissa, rounding to be exact.
+_WIDE_RANGE = frozenset({"Log", "Pow", "Sqrt", "Exp", "Reciprocal", "Round", "Floor"})
 _ELEMENTWISE = frozenset(
     ["Relu", "LeakyRelu", "PRelu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Add", "Sub", "Mul"]
 )
@@ -72,7 +71,8 @@ def with_outputs(content: bytes, names: list[str]) -> bytes:
 def half_nodes(graph: GraphProto) -> set[int]:
     """Positions of the nodes that compute in fp16."""
     wide = _upstream(graph, {n for n, node in enumerate(graph.node) if node.op_type in _WIDE_RANGE})
-    heavy = {n for n, node in enumerate(graph.node) if node.op_type in _HEAVY}
+    fixed = {tensor.name for tensor in graph.initializer}
+    heavy = {n for n, node in enumerate(graph.node) if node.op_type in _HEAVY and fixed & set(node.input)}
     outputs = {value.name for value in graph.output}
     maker = makers(graph)
     half: set[int] = set()

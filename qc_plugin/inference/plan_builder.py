@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qc_plugin.errors import EngineError
 from qc_plugin.inference import onnx_int8, onnx_precision, tensorrt_flavours
-from qc_plugin.inference.plans import PlanKey, plan_shapes
+from qc_plugin.inference.plans import PlanKey, Shape, plan_shapes
 from qc_plugin.inference.tensorrt_flavours import FLAVOURS, PORTABLE
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def build_plan(content: bytes, spec: EngineSpec, key: PlanKey, *, tell: Tell | N
         reasons = "; ".join(f"{e.node_operator()} {e.node_name()}: {e.desc()}" for e in errors)
         path = spec.folder / spec.model.file
         raise EngineError(f"{path}: {key.flavour} cannot load it: {reasons}; export it again")
-    config = _configure(trt, builder, spec, key)
+    config = _configure(trt, builder, definition, spec, key)
     if tell is not None:
         config.progress_monitor = _make_monitor(trt, tell)
     built = builder.build_serialized_network(definition, config)
@@ -82,13 +82,17 @@ def _network_flags(trt: Any) -> int:
     return 0 if flag is None else 1 << int(flag)
 
 
-def _configure(trt: Any, builder: Any, spec: EngineSpec, key: PlanKey) -> Any:
+def _configure(trt: Any, builder: Any, definition: Any, spec: EngineSpec, key: PlanKey) -> Any:
     config = builder.create_builder_config()
     # TF32 keeps 10 bits of mantissa: what is left in fp32 is left there because it needs 23.
     config.clear_flag(trt.BuilderFlag.TF32)
     profile = builder.create_optimization_profile()
+    stated = {definition.get_input(n).name: definition.get_input(n) for n in range(definition.num_inputs)}
     for tensor in spec.inputs:
-        profile.set_shape(tensor.name, key.shapes.least, key.shapes.typical, key.shapes.most)
+        fixed = tuple(stated[tensor.name].shape) if tensor.name in stated else ()
+        shapes = plan_shapes(spec, key.profile, tensor)
+        ends = (_with_fixed(shape, fixed) for shape in (shapes.least, shapes.typical, shapes.most))
+        profile.set_shape(tensor.name, *ends)
     config.add_optimization_profile(profile)
     if FLAVOURS[key.flavour].targets and key.target != PORTABLE:
         name = key.target.upper().replace("_", "")
@@ -100,6 +104,11 @@ def _configure(trt: Any, builder: Any, spec: EngineSpec, key: PlanKey) -> Any:
                 f"target {key.target!r}: {key.flavour} cannot build for it; choose from {known}"
             )
     return config
+
+
+def _with_fixed(shape: Shape, fixed: Shape) -> Shape:
+    """`shape` where the network leaves an axis open (-1), the network's own length where it does not."""
+    return tuple(length if length >= 0 else side for length, side in zip(fixed, shape, strict=True))
 
 
 def make_logger(trt: Any, errors: list[str]) -> Any:

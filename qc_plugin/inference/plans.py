@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from qc_plugin.inference.spec import EngineSpec
+    from qc_plugin.inference.spec import EngineSpec, TensorSpec
 
 Shape = tuple[int, ...]
 
@@ -30,6 +30,7 @@ PROFILES = {
     "1080p": Profile(1920, 8, 16),
     "4k": Profile(3840, 2, 4),
 }
+_REGIONS = (8, 64)  # typical and most, per frame
 DEFAULT_LONG_SIDE = 1280  # of an engine that states no analysis scale: the tiles it is given
 
 
@@ -47,24 +48,27 @@ class Shapes:
         return all(low <= side <= high for low, side, high in ends)
 
 
-def plan_shapes(spec: EngineSpec, profile: str) -> Shapes:
-    """What a profile means for the engine's first input: 16:9 pictures typically, any shape up to square."""
+def plan_shapes(spec: EngineSpec, profile: str, tensor: TensorSpec | None = None) -> Shapes:
+    """What a profile means for an input (the first by default): typically 16:9, and any shape up to square.
+
+    Axes besides N, C, H and W: R, regions of a frame; the length of any other is fixed by the network.
+    """
     rule, size = PROFILES[profile], spec.size
     largest = size.max // size.multiple * size.multiple
     long_side = min(size.padded(rule.long_side or size.long_side or DEFAULT_LONG_SIDE), largest)
+    least_side = size.padded(size.min)
     short_side = min(size.padded(long_side * 9 // 16), largest)
-    least = size.padded(size.min)
-    tensor = spec.inputs[0]
+    tensor = tensor or spec.inputs[0]
     channels = 1 if tensor.colour == "GRAY" else 3
 
-    def ordered(batch: int, height: int, width: int) -> Shape:
-        sizes = {"N": batch, "C": channels, "H": height, "W": width}
-        return tuple(sizes[axis] for axis in tensor.layout)
+    def ordered(batch: int, height: int, width: int, regions: int) -> Shape:
+        sizes = {"N": batch, "C": channels, "H": height, "W": width, "R": regions}
+        return tuple(sizes.get(axis, 1) for axis in tensor.layout)
 
     return Shapes(
-        ordered(1, least, least),
-        ordered(rule.opt_batch, short_side, long_side),
-        ordered(rule.max_batch, long_side, long_side),
+        ordered(1, least_side, least_side, 1),
+        ordered(rule.opt_batch, short_side, long_side, _REGIONS[0]),
+        ordered(rule.max_batch, long_side, long_side, _REGIONS[1]),
     )
 
 
