@@ -1,0 +1,103 @@
+"""The formats by name, and what `export` and `import` do with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qc_plugin.errors import UsageError
+from qc_plugin.exchange.coco import read_coco, write_coco
+from qc_plugin.exchange.cvat import read_cvat, write_cvat
+from qc_plugin.exchange.label_studio import read_label_studio, write_label_studio
+from qc_plugin.exchange.labels import Labels, as_lines, changes, labels_of, mask_size
+from qc_plugin.exchange.verdicts import write_ebu, write_junit, write_openlineage
+from qc_plugin.exchange.xmp import write_sidecars
+from qc_plugin.report.read import read_report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from qc_plugin.types import AssetReport
+
+_LIMIT_BYTES = 1 << 30
+_WRITERS: dict[str, Callable[[AssetReport, Path], str]] = {
+    "coco": lambda report, _: write_coco(labels_of(report)),
+    "cvat": lambda report, _: write_cvat(labels_of(report)),
+    "labelstudio": lambda report, _: write_label_studio(labels_of(report)),
+    "junit": lambda report, _: write_junit(report),
+    "openlineage": write_openlineage,
+    "ebu": lambda report, _: write_ebu(report),
+}
+_READERS: dict[str, Callable[[bytes, Labels, tuple[int, int]], Labels]] = {
+    "coco": lambda data, labels, size: read_coco(_utf8(data), labels, size),
+    "cvat": read_cvat,
+    "labelstudio": lambda data, labels, size: read_label_studio(_utf8(data), labels, size),
+}
+EXPORTS = (*_WRITERS, "xmp")
+IMPORTS = tuple(_READERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How many frames came back, and a sentence for each that people changed."""
+
+    n_frames: int
+    changes: tuple[str, ...]
+
+
+def export(path: Path, form: str, out: Path, *, overwrite: bool = False) -> list[Path]:
+    """Write the report at `path` as `form` to `out`, a file (for xmp a folder); the files written.
+
+    Raises UsageError for an unknown format, a report without frames where frames are needed, or an `out` that
+    is there already.
+    """
+    if form not in EXPORTS:
+        raise UsageError(f"unknown format `{form}`; known: {', '.join(EXPORTS)}")
+    report = read_report(path)
+    if out.exists() and not overwrite and not (out.is_dir() and not any(out.iterdir())):
+        raise UsageError(f"{out}: is there already; add --overwrite, or name another")
+    if form == "xmp":
+        return write_sidecars(report, out)
+    _write_whole(out, _WRITERS[form](report, path))
+    return [out]
+
+
+def import_labels(
+    file: Path, form: str, report_path: Path, out: Path, *, overwrite: bool = False
+) -> Imported:
+    """Read what people corrected in `file` and write it as JSON lines to `out`. Raises UsageError."""
+    if form not in IMPORTS:
+        raise UsageError(f"`{form}` cannot be imported; known: {', '.join(IMPORTS)}")
+    if out.exists() and not overwrite:
+        raise UsageError(f"{out}: is there already; add --overwrite, or name another")
+    if not file.is_file():
+        raise UsageError(f"{file}: no such file; check the path")
+    if file.stat().st_size > _LIMIT_BYTES:
+        raise UsageError(f"{file}: larger than 1 GiB; export fewer frames at once")
+    report = read_report(report_path)
+    before = labels_of(report)
+    after = _READERS[form](file.read_bytes(), before, mask_size(report))
+    found = changes(before, after)
+    _write_whole(out, as_lines(after, form))
+    return Imported(len(after.frames), tuple(found))
+
+
+def _write_whole(path: Path, content: str) -> None:
+    """All of it or nothing: a tool that watches the folder must not read half a file."""
+    temporary = path.with_name(f".tmp-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(content, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror}); choose a writable folder") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _utf8(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the file is not UTF-8 text: {error}; export it again") from error
