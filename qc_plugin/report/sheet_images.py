@@ -66,12 +66,12 @@ def fit(images: SheetImages, wanted: WantedImages) -> SheetImages:
         return SheetImages(frames, crops)
     quota = _BUDGET_BYTES // len(sizes)
     return SheetImages(
-        {index: _shrink(data, quota) for index, data in frames.items()},
-        {key: _shrink(data, quota) for key, data in crops.items()},
+        {index: shrink_jpeg(data, quota) for index, data in frames.items()},
+        {key: shrink_jpeg(data, quota) for key, data in crops.items()},
     )
 
 
-def _shrink(data: bytes, quota: int) -> bytes:
+def shrink_jpeg(data: bytes, quota: int) -> bytes:
     """The JPEG at the best size and quality that takes at most `quota` bytes, or at the smallest."""
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if len(data) > quota else None
     if picture is None:

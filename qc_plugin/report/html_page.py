@@ -1,0 +1,83 @@
+"""One offline HTML file: our templates, our style and script, and a policy that lets nothing else run or load."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import uuid
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from qc_plugin.errors import TemporaryError, UsageError
+from qc_plugin.report.write import DISK_FULL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_TEMPLATES = Path(__file__).with_name("templates")
+
+
+def render_page(
+    template: str, values: Mapping[str, object], *, styles: Sequence[str], scripts: Sequence[str] = ()
+) -> str:
+    """`template` as HTML text with its style and script inside; all that comes from outside is escaped.
+
+    `styles` and `scripts` are files beside the template, joined in this order.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style, script = _joined(styles), _joined(scripts)
+    return environment.get_template(template).render(
+        **values,
+        style=Markup(style),  # noqa: S704 - our own files
+        script=Markup(script),  # noqa: S704 - our own files
+        policy=_policy(style, script),
+    )
+
+
+def write_page(html: str, path: Path, *, what: str) -> Path:
+    """Write `html` to `path` and return it; an older file there is replaced whole. `what` names it in errors.
+
+    Raises UsageError when `path` cannot be written, TemporaryError when the disk is full.
+    """
+    temporary = path.with_name(f".tmp-{path.name}-{uuid.uuid4().hex}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A lone surrogate (an odd file name) has no UTF-8 form: show it, do not fail on it.
+        temporary.write_bytes(html.encode("utf-8", "backslashreplace"))
+        temporary.replace(path)
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise TemporaryError(f"{path}: the disk is full; free some space and run again") from error
+        reason = error.strerror or os.strerror(error.errno or 0)
+        raise UsageError(f"{path}: cannot write {what} ({reason}); choose a writable folder") from error
+    finally:
+        with suppress(OSError):  # the error that matters is on its way already
+            temporary.unlink()
+    return path
+
+
+def _joined(files: Sequence[str]) -> str:
+    return "\n".join(_TEMPLATES.joinpath(name).read_text(encoding="utf-8") for name in files)
+
+
+def _policy(style: str, script: str) -> str:
+    """Content security policy: only our own style and script run, only inlined pictures load."""
+    return (
+        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
