@@ -1,4 +1,5 @@
-"""THE composer: one asset through the stages. Read this file first, then `measure.py` beside it.
+"""THE composer: one asset through the stages. Read this file first, then `measure.py` and `judge.py`
+beside it.
 
 decode -> technical measures, motion blur, regions, sharpness (per sampled frame) -> shots and tracks (once
 the clip is known) -> rules -> ranking -> report. No stage knows another; only this package joins them.
@@ -9,12 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from qc_plugin.pipeline.judge import judge_scores
 from qc_plugin.pipeline.measure import Engines, Measured, Watch, measure_artwork, measure_video, timed
-from qc_plugin.scoring.evaluate import judge_asset, judge_measured, skipped_rules
-from qc_plugin.scoring.measures import apply_limits
-from qc_plugin.scoring.rank import rank_frames
-from qc_plugin.stages.technical import similarity
-from qc_plugin.types import Asset, AssetReport, Coverage, FrameRow, Provenance
+from qc_plugin.types import Asset, AssetReport, Coverage, Provenance
 
 if TYPE_CHECKING:
     from qc_plugin.config import RunConfig
@@ -58,31 +56,27 @@ def check_asset(
 
 
 def _judge(asset: Asset, measured: Measured, rules: RuleSet, provenance: Provenance) -> AssetReport:
-    """Decisions, ranks and the verdict from the measures alone; nothing here needs a pixel."""
+    """The report on what was measured."""
     media, stats = measured.media, measured.stats
     assert media is not None
-    scores = [apply_limits(score, rules.limits) for score in measured.scores]
-    judgements = [judge_measured(score, rules) for score in scores]
-    ranking = rank_frames(
-        scores, judgements, rules, size_px=(media.width_px, media.height_px), similarity=similarity
-    )
     incomplete = stats.ended_early or measured.stopped
-    verdict, findings = judge_asset(scores, judgements, ranking.ranks, rules, incomplete=incomplete)
-    rows = zip(scores, judgements, ranking.ranks, strict=True)
+    judged = judge_scores(
+        measured.scores, rules, size_px=(media.width_px, media.height_px), incomplete=incomplete
+    )
     return AssetReport(
         asset=asset,
-        verdict=verdict,
+        verdict=judged.verdict,
         media=media,
-        frames=tuple(FrameRow(score=s, judgement=j, rank=r) for s, j, r in rows),
-        findings=findings,
-        funnel=ranking.funnel,
+        frames=judged.frames,
+        findings=judged.findings,
+        funnel=judged.funnel,
         coverage=Coverage(
             duration_s=media.duration_s,
             decoded_s=stats.decoded_s,
             frames_decoded=stats.n_decoded,
-            frames_scored=len(scores),
+            frames_scored=len(judged.frames),
             frames_lost=stats.n_errors,
-            rules_skipped=skipped_rules(judgements),
+            rules_skipped=judged.rules_skipped,
         ),
         provenance=replace(provenance, decoder=media.decoder),
         rules_text=rules.text,
