@@ -38,10 +38,11 @@ class Pick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picks:
-    """What `thumbs` wrote, best first within each ratio."""
+    """What `thumbs` wrote, best first within each ratio; `funnel` counts the frames not ranked by reason."""
 
     asset: str
     files: tuple[Pick, ...]
+    funnel: dict[str, int]
     sheet: Path | None
     report: Path | None
     why_none: str
@@ -53,6 +54,7 @@ class Picks:
             "schema": "qc.picks/1",
             "asset": self.asset,
             "picks": [asdict(pick) for pick in self.files],
+            "funnel": self.funnel,
             "sheet": self.sheet and str(self.sheet),
             "report": self.report and str(self.report),
             "error": self.why_none if self.exit_code else None,
@@ -66,14 +68,16 @@ def write_picks(file: Path, config: RunConfig, out: Path, *, best: int, ratios: 
     rules = load_rules(config.rules).with_rank(best=best, crops=ratios)
     out.mkdir(parents=True, exist_ok=True)
     picks: list[Pick] = []
+    funnel: dict[str, int] = {}
     settings = config.model_copy(update={"reports": out / "reports"})
     workshop = Workshop(
-        settings, rules=rules, publisher=partial(_publish, out=out, ratios=ratios, picks=picks)
+        settings, rules=rules, publisher=partial(_publish, out=out, ratios=ratios, picks=picks, funnel=funnel)
     )
     outcome = workshop.process(file, None)
     result = Picks(
         asset=str(file),
         files=tuple(picks),
+        funnel=funnel,
         sheet=outcome.sheet,
         report=outcome.report,
         why_none=outcome.sentence,
@@ -83,8 +87,11 @@ def write_picks(file: Path, config: RunConfig, out: Path, *, best: int, ratios: 
     return result
 
 
-def _publish(checked: Checked, *, out: Path, ratios: tuple[str, ...], picks: list[Pick]) -> Path:
-    """Write the stills of every ratio and the sheet."""
+def _publish(
+    checked: Checked, *, out: Path, ratios: tuple[str, ...], picks: list[Pick], funnel: dict[str, int]
+) -> Path:
+    """Write the stills of every ratio and the sheet; fills `picks` and `funnel`."""
+    funnel.update(checked.report.funnel)
     rows = [row for row in checked.report.frames if row.rank.rank is not None]
     for row in sorted(rows, key=lambda r: r.rank.rank or 0):
         assert row.rank.rank is not None

@@ -133,7 +133,11 @@ def thumbs(
     elif not picks.files:
         err.print(f"no frame of {file} can be offered: {picks.why_none}", soft_wrap=True)
     else:
-        out.print(f"{len(picks.files)} stills in {out_dir}", soft_wrap=True)
+        n_frames = sum(pick.ratio == "full" for pick in picks.files)
+        out.print(f"{len(picks.files)} stills of {n_frames} frames in {out_dir}", soft_wrap=True)
+        if n_frames < best:
+            reasons = ", ".join(f"{n} {reason}" for reason, n in picks.funnel.items() if n)
+            out.print(f"{best} were asked for; the other frames: {reasons}", markup=False, soft_wrap=True)
         out.print(f"sheet: {picks.sheet}", soft_wrap=True)
     return picks.exit_code
 

@@ -99,11 +99,15 @@ class RuleSet:
         """The same rules, ranking so many frames and these crops. RuleError for a ratio that is not known."""
         asked = {"best": best, "crops": None if crops is None else list(crops)}
         asked = {key: value for key, value in asked.items() if value is not None}
+        strange = [crop for crop in crops or () if crop not in get_args(Ratio)]
+        if strange:
+            raise RuleError(
+                f"no crop of {', '.join(strange)} is offered; choose from {', '.join(get_args(Ratio))}"
+            )
         try:
             rank = Rank.model_validate(self.rank.model_dump(exclude_unset=True) | asked)
         except ValidationError as error:
-            known = ", ".join(get_args(Ratio))
-            raise RuleError(f"cannot rank {asked}; `best` is 1 or more, crops are of {known}") from error
+            raise RuleError(f"best: {error.errors()[0]['msg'].lower()}, got {best}") from error
         return replace(self, resolved=self.resolved.model_copy(update={"rank": rank}))
 
     @cached_property
