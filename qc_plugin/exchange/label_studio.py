@@ -1,7 +1,7 @@
 """Label Studio: tasks with predictions out, tasks with annotations in; masks in its brush code.
 
 The brush code is a stream of bits: 32 for the number of values, 5 for the bits of a value, four times 4 for
-the bits of the four lengths; then blocks of 1 bit "repeated", 2 bits which length, the length, and the values.
+the bits of the four lengths; then blocks of 1 bit "repeated", 2 bits which length, the length, the values.
 Values are the RGBA bytes of the whole picture; the mask is the alpha.
 """
 
@@ -57,8 +57,9 @@ def read_label_studio(text: str, labels: Labels, size: tuple[int, int]) -> Label
     try:
         frames = tuple(_task(task, labels, size) for task in json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        what = f"{type(error).__name__}: {error}"
         raise UsageError(
-            f"not a Label Studio export as we can read it ({type(error).__name__}: {error}); export it as JSON"
+            f"not a Label Studio export as we can read it ({what}); export it as JSON"
         ) from error
     return Labels(labels.asset_id, labels.width_px, labels.height_px, frames)
 
