@@ -92,6 +92,12 @@ class TensorRtSession:
         self._gpu.activate()
         return self._plan_for(inputs[self.spec.inputs[0].name].shape).run(inputs)
 
+    def plan(self, profile: str) -> LoadedPlan:
+        """The plan of a profile, which must be there. Raises EngineError with the command to build it."""
+        if not self._open(profile):
+            raise EngineError(f"{self.spec.name}: no {profile} plan for {self.device}; {self._fix(profile)}")
+        return self._plans[profile]
+
     @property
     def use(self) -> EngineUse:
         """What ran, and how. The checksum is the fp32 file's: every plan is made from it."""
@@ -190,6 +196,10 @@ class LoadedPlan:
                     if len(parts) == 1
                     else {name: np.concatenate([part[name] for part in parts], axis) for name in parts[0]}
                 )
+
+    def compute_again(self, n_times: int) -> None:
+        """Compute the last batch again without copies; see `Slot.compute_again`."""
+        self._slots[0].compute_again(n_times)
 
     def close(self) -> None:
         """Keep what was finished for this GPU, then give all memory back."""
