@@ -13,7 +13,7 @@ from typing import Any
 import typer
 from rich.markup import escape
 
-from qc_plugin.cli import assets, doctor, engines, exchange, host, loops, rules, settings
+from qc_plugin.cli import assets, doctor, engines, exchange, host, judging, loops, rules, settings
 from qc_plugin.cli.screen import err
 from qc_plugin.errors import QcError
 
@@ -31,6 +31,7 @@ app = typer.Typer(
 assets.register(app)
 doctor.register(app)
 host.register(app)
+judging.register(app)
 loops.register(app)
 exchange.register(app)
 app.add_typer(rules.app, name="rules")

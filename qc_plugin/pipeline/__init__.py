@@ -1,5 +1,4 @@
-"""THE composer: one asset through the stages. Read this file first, then `measure.py` and `judge.py`
-beside it.
+"""THE composer: one asset through the stages. Read this file first, then `measure.py` and `judge.py`.
 
 decode -> technical measures, motion blur, regions, sharpness (per sampled frame) -> shots and tracks (once
 the clip is known) -> rules -> ranking -> report. No stage knows another; only this package joins them.
