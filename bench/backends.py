@@ -4,10 +4,10 @@
 
 Three tables: how far each tier is from fp32 (onnxruntime, CPU) on the same pictures; the network alone at
 the pictures' own scale; and all of it, from uint8 frames on the host to region scores on the host, at the
-scale the product analyses at. Operations and bytes are counted from the graph (`work_done.py`); the two floors
-divide them by what the GPU reaches in the same run, in a large fp16 product and a large copy by torch. A tier
-that cannot be had is listed with the reason. Exits with 1 if a tier differs from fp32 by more than it may, or
-breaks, and with --targets also if TensorRT misses the targets of docs/gpu.md.
+scale the product analyses at. Operations and bytes are counted from the graph (`work_done.py`); the two
+floors divide them by what the GPU reaches in the same run, in a large fp16 product and a large copy by torch.
+A tier that cannot be had is listed with the reason. Exits with 1 if a tier differs from fp32 by more than it
+may, or breaks, and with --targets also if TensorRT misses the targets of docs/gpu.md.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Row = dict[str, Any]
 
 
 def pictures(height: int, width: int, n: int) -> np.ndarray:
-    """(n, height, width, 3) uint8: smooth shapes, edges, and a smear in the middle, each a little different."""
+    """(n, height, width, 3) uint8: smooth shapes, edges, a smear in the middle; each a little different."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:height, :width].astype(np.float32) / width
     frames = np.empty((n, height, width, 3), np.uint8)
@@ -109,7 +109,8 @@ class Bench:
         worst = float(np.abs(got - wanted).max())
         lost = 100 * (1 - float(iou)) if theirs.any() else 0.0
         fits = worst <= LIMITS[precision] and lost <= IOU_POINTS[precision]
-        return {"worst": worst, "mean": float(np.abs(got - wanted).mean()), "iou_lost": lost, "fits": fits}
+        mean, blurred = float(np.abs(got - wanted).mean()), float(theirs.mean())
+        return {"worst": worst, "mean": mean, "iou_lost": lost, "blurred": blurred, "fits": fits}
 
     def alone(self, tier: Tier, precision: str, size: str, batch: int) -> Row:
         height, width = padded(self.spec, size)
@@ -176,9 +177,8 @@ def line(kind: str, row: Row) -> str:
         return f"{head} FAILED {row['error']}"
     if kind == "accuracy":
         verdict = "ok" if row["fits"] else "MISMATCH"
-        return (
-            f"{head} worst {row['worst']:.4f} mean {row['mean']:.5f} IoU lost {row['iou_lost']:.2f} {verdict}"
-        )
+        mask = f"IoU lost {row['iou_lost']:.2f} of a mask over {row['blurred']:.0%}"
+        return f"{head} worst {row['worst']:.4f} mean {row['mean']:.5f}, {mask}: {verdict}"
     if kind == "from_frames":
         return f"{head} {row['frames_per_s']:9.1f} frames/s, latency {row['latency_s'] * 1e3:8.2f} ms"
     pure = f"{row['compute_s'] * 1e3:8.2f} ms" if row["compute_s"] else "       -   "
@@ -226,9 +226,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(args, Path(folder))
         if bench.peaks is not None:
-            print(
-                f"this GPU, this run: {bench.peaks[0] / 1e12:.0f} Top/s fp16, {bench.peaks[1] / 1e9:.0f} GB/s copied"
-            )
+            reached = f"{bench.peaks[0] / 1e12:.0f} Top/s fp16, {bench.peaks[1] / 1e9:.0f} GB/s copied"
+            print(f"this GPU, this run: {reached}")
         rows = run(bench)
     document = {"machine": platform.processor() or platform.machine(), "peaks": bench.peaks, **rows}
     if args.json:

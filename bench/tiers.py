@@ -1,4 +1,4 @@
-"""The ways to run a network that `backends.py` compares: each takes arrays on the host and gives them back."""
+"""The ways to run a network that `backends.py` compares: arrays on the host in, arrays on the host out."""
 
 from __future__ import annotations
 
@@ -12,21 +12,19 @@ import numpy as np
 from qc_plugin.inference import gpu
 from qc_plugin.inference.backends.tensorrt import TensorRtSession, plan_keys
 from qc_plugin.inference.plan_builder import build_plan, network
-from qc_plugin.inference.session import Array
 from qc_plugin.inference.tensorrt_flavours import installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from qc_plugin.inference.plan_cache import PlanCache
+    from qc_plugin.inference.session import Array
     from qc_plugin.inference.spec import EngineSpec
-
-Inputs = "Mapping[str, Array]"
 
 
 @dataclass
 class Runner:
-    """`run`: host arrays to host arrays. `compute(n)`: the last batch n more times without copies, or None."""
+    """`run`: host arrays to host arrays. `compute(n)`: the last batch n more times, no copies; or None."""
 
     device: str
     run: Callable[[Mapping[str, Array]], dict[str, Array]]

@@ -15,7 +15,7 @@ Sample = Annotated[Optional[str], typer.Option("--sample", help="2fps (any numbe
 Reports = Annotated[Optional[Path], typer.Option("--reports", help="Folder for reports, sheets and stills.")]
 Reader = Annotated[Optional[str], typer.Option("--reader", help="Video reader: pyav or decord.")]
 Backend = Annotated[Optional[str], typer.Option("--backend", help="auto, openvino, onnxruntime or tensorrt.")]
-Precision = Annotated[Optional[str], typer.Option("--precision", help="auto, f32, bf16 or int8.")]
+Precision = Annotated[Optional[str], typer.Option("--precision", help="auto, f32, bf16, f16 or int8.")]
 Threads = Annotated[Optional[int], typer.Option("--threads", help="Threads per worker.")]
 LimitProfile = Annotated[Optional[str], typer.Option("--limits", help="strict, default or trusted.")]
 ConfigFile = Annotated[Optional[Path], typer.Option("--config", help="Settings file (TOML).")]
