@@ -13,7 +13,7 @@ from typing import Any
 import typer
 from rich.markup import escape
 
-from qc_plugin.cli import assets, doctor, engines, exchange, host, judging, loops, rules, settings
+from qc_plugin.cli import assets, doctor, engines, exchange, host, judging, loops, review, rules, settings
 from qc_plugin.cli.screen import err
 from qc_plugin.errors import QcError
 
@@ -34,6 +34,7 @@ host.register(app)
 judging.register(app)
 loops.register(app)
 exchange.register(app)
+review.register(app)
 app.add_typer(rules.app, name="rules")
 app.add_typer(engines.app, name="engines")
 app.add_typer(settings.app, name="config")

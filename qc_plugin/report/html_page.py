@@ -1,4 +1,4 @@
-"""One offline HTML file: our templates, our style and script, and a policy that lets nothing else run or load."""
+"""One offline HTML file: our templates, style and script, and a policy that lets nothing else run or load."""
 
 from __future__ import annotations
 

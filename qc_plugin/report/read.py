@@ -60,6 +60,14 @@ def read_report(path: Path) -> AssetReport:
         return report_of(meta, tuple(frame_of(row) for row in rows))
 
 
+def read_column(path: Path, name: str) -> list[object]:
+    """One column of a report as plain values, in the order of its rows; empty where it has none such."""
+    with _open(path) as file:
+        _checked_meta(file, path)
+        known = name in file.schema_arrow.names
+        return list(file.read(columns=[name]).column(0).to_pylist()) if known else []
+
+
 def _read_table(path: Path) -> pa.Table:
     with _open(path) as file:
         _checked_meta(file, path)

@@ -254,7 +254,7 @@ def _card(report: AssetReport, images: SheetImages, finding: Finding, n: int, on
         time=clock(row.score.pts_s) if row else "",
         timecode_span=f"{clock(finding.start_s)} to {clock(finding.end_s)}" if span > 1e-3 else "",
         frame_index=row.score.frame_index if row else None,
-        box=_box(row, finding) if row else None,
+        box=region_box(row, finding) if row else None,
         crop=_crop(images.region_crops.get(key)) if key else None,
         scale=scale_of(finding),
         measure=measure_title(finding.measure),
@@ -263,7 +263,7 @@ def _card(report: AssetReport, images: SheetImages, finding: Finding, n: int, on
     )
 
 
-def _box(row: FrameRow, finding: Finding) -> Box | None:
+def region_box(row: FrameRow, finding: Finding) -> Box | None:
     """(x, y, width, height) of the region a finding speaks of."""
     for scored in row.score.regions:
         if (scored.region.kind, scored.n) == (finding.region_kind, finding.region_n):

@@ -64,7 +64,9 @@ def finding_groups(report: AssetReport) -> tuple[FindingGroup, ...]:
     ]
     return tuple(
         FindingGroup(rule_id, findings[0].outcome, note, tuple(findings[:n]), len(findings))
-        for (rule_id, findings), note, n in zip(found.items(), notes, _fair_shares(sizes), strict=True)
+        for (rule_id, findings), note, n in zip(
+            found.items(), notes, fair_shares(sizes, MAX_CARDS), strict=True
+        )
     )
 
 
@@ -107,9 +109,9 @@ def _badness(finding: Finding) -> tuple[int, int, int, float, float]:
     return -action, outcome, _SEVERITIES.index(finding.severity), -beyond, finding.start_s
 
 
-def _fair_shares(sizes: list[int]) -> list[int]:
-    """How many of each group to show, so that one noisy rule does not crowd out the others."""
-    shares, left = [0] * len(sizes), MAX_CARDS
+def fair_shares(sizes: list[int], most: int) -> list[int]:
+    """How many of each group to show, `most` in all, so that a noisy one does not crowd out the others."""
+    shares, left = [0] * len(sizes), most
     while left and any(share < size for share, size in zip(shares, sizes, strict=True)):
         for i, size in enumerate(sizes):
             if left and shares[i] < size:

@@ -104,13 +104,12 @@ class SheetView:
 def view_of(report: AssetReport, images: SheetImages) -> SheetView:
     """The view of `report` with the pictures that are there."""
     found = groups(report, images)
-    uri = without_secrets(report.asset.path)
-    name = PurePath(uri).name or uri or plain_text(report.asset.id)
+    name = asset_name(report)
     return SheetView(
         kind=report.asset.kind,
         name=name,
         name_parts=tuple(part for part in re.split(r"(?<=[_.\- ])", name) if part),
-        uri=uri,
+        uri=without_secrets(report.asset.path),
         verdict=report.verdict,
         verdict_word=DECISION_WORDS[report.verdict],
         headline=_headline(report, found),
@@ -134,6 +133,12 @@ def view_of(report: AssetReport, images: SheetImages) -> SheetView:
         error_class=report.error_class or "",
         error_step=_ERROR_STEPS.get(report.exit_code, _ERROR_STEPS[70]),
     )
+
+
+def asset_name(report: AssetReport) -> str:
+    """The file name of an asset, or what else there is to call it by."""
+    uri = without_secrets(report.asset.path)
+    return PurePath(uri).name or uri or plain_text(report.asset.id)
 
 
 def _headline(report: AssetReport, found: tuple[Group, ...]) -> str:

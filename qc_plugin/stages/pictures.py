@@ -88,14 +88,34 @@ def blur_mask(blur: BlurMap) -> NDArray[np.bool_]:
 def heat_map(rgb: NDArray[np.uint8], blur: BlurMap) -> NDArray[np.uint8]:
     """The picture in grey with blur in colour: hue by intensity, opacity by probability x evidence."""
     height, width = rgb.shape[:2]
-    up = [
-        cv2.resize(m, (width, height), interpolation=cv2.INTER_LINEAR)
+    colour, opacity = _heat(blur, (width, height))
+    grey = np.repeat(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2).astype(np.float32)
+    return np.asarray(grey * (1 - opacity) + colour * opacity, np.uint8)
+
+
+def heat_overlay(blur: BlurMap, *, long_side_px: int = 320) -> bytes:
+    """The colours of `heat_map` alone as a small transparent PNG, to be laid over the picture."""
+    height, width = blur.probability.shape
+    scale = min(1.0, long_side_px / max(height, width))
+    colour, opacity = _heat(blur, (max(1, round(width * scale)), max(1, round(height * scale))))
+    bgra = np.dstack([colour[..., ::-1], np.rint(opacity * 255).astype(np.uint8)])
+    ok, data = cv2.imencode(".png", bgra, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    assert ok
+    return data.tobytes()
+
+
+def _heat(blur: BlurMap, size: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Colour (h, w, 3) uint8 and opacity (h, w, 1) in 0..0.75 of a heat map of `size` (width, height)."""
+    area = size[0] < blur.probability.shape[1]  # a mean when made smaller, so that thin patches stay
+    seen, strength = (
+        cv2.resize(m, size, interpolation=cv2.INTER_AREA if area else cv2.INTER_LINEAR)
         for m in (
             blur.probability * np.minimum(1, blur.evidence / max(blur.evidence_floor, 1e-3)),
             blur.intensity,
         )
-    ]
-    colour = cv2.applyColorMap((np.clip(up[1], 0, 1) * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
-    grey = np.repeat(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2).astype(np.float32)
-    opacity = (0.75 * np.clip((up[0] - blur.threshold * 0.5) / (1 - blur.threshold * 0.5), 0, 1))[..., None]
-    return np.asarray(grey * (1 - opacity) + colour * opacity, np.uint8)
+    )
+    index = (np.clip(strength, 0, 1) * 255).astype(np.uint8)
+    colour = cv2.applyColorMap(index, cv2.COLORMAP_INFERNO)[..., ::-1]
+    half = blur.threshold * 0.5
+    opacity = (0.75 * np.clip((seen - half) / (1 - half), 0, 1))[..., None]
+    return np.asarray(colour, np.uint8), np.asarray(opacity, np.float32)

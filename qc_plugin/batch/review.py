@@ -1,0 +1,158 @@
+"""A review page of one or many reports: the frames that matter, decoded again from their assets once."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+from qc_plugin.batch.identity import hash_file
+from qc_plugin.decode import load_artwork, open_video
+from qc_plugin.decode.limits import PROFILES
+from qc_plugin.errors import AssetError, UsageError
+from qc_plugin.report.read import read_report
+from qc_plugin.report.repairs import repaired_pictures
+from qc_plugin.report.review import ReviewAsset, ReviewPictures, shared, write_review
+from qc_plugin.stages.pictures import decode_jpeg, heat_overlay, sheet_jpeg
+from qc_plugin.stages.segment import BlurSegmenter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from qc_plugin.config import RunConfig
+    from qc_plugin.types import AssetReport, Frame
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Where the page is, how many frames it asks about, and the assets without pictures with the reason."""
+
+    page: Path
+    n_assets: int
+    n_frames: int
+    without_pictures: tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True)
+class _Found:
+    """Pictures as they are decoded; what is there already stays when a later frame fails."""
+
+    frames: dict[int, bytes] = field(default_factory=dict)
+    heat: dict[int, bytes] = field(default_factory=dict)
+    why_not: str = ""
+
+
+def make_review(
+    reports: Sequence[Path],
+    config: RunConfig,
+    out: Path,
+    *,
+    assets: Path | None = None,
+    most: int = 200,
+    heat: bool = False,
+) -> Review:
+    """Write the review page of `reports` (files, or folders of them) to `out`.
+
+    `assets` is a folder that holds assets which moved; `heat` runs the blur engine on every frame shown.
+    Raises UsageError for what is no report, EngineError where `heat` has no engine to run.
+    """
+    paths = report_files(reports)
+    loaded = [read_report(path) for path in paths]
+    segmenter = _segmenter(config) if heat else None
+    shown, missing = [], []
+    for path, report, rows in zip(paths, loaded, shared(loaded, most), strict=True):
+        wanted = {row.score.frame_index for row in rows}
+        found = _pictures(report, wanted, config, assets, segmenter) if wanted else _Found()
+        if found.why_not:
+            missing.append((report.asset.path, found.why_not))
+        repaired = {i: p.read_bytes() for i, p in repaired_pictures(path).items() if i in wanted}
+        pictures = ReviewPictures(found.frames, found.heat, _as_jpeg(repaired), found.why_not)
+        shown.append(ReviewAsset(report, rows, pictures))
+    page = write_review(shown, out)
+    return Review(page, len(shown), sum(len(asset.rows) for asset in shown), tuple(missing))
+
+
+def report_files(places: Sequence[Path]) -> list[Path]:
+    """Report files in the order given, those of a folder by name, each once; UsageError if there are none."""
+    found: dict[Path, None] = {}
+    for place in places:
+        inside = sorted(p for p in place.rglob("*.parquet") if not p.name.startswith("."))
+        if place.is_dir() and not inside:
+            raise UsageError(f"{place}: holds no report (*.parquet); name a reports folder written by `scan`")
+        found.update(dict.fromkeys(inside if place.is_dir() else [place]))
+    return list(found)
+
+
+def _segmenter(config: RunConfig) -> BlurSegmenter:
+    return BlurSegmenter.load(backend=config.backend, precision=config.precision, threads=config.threads)
+
+
+def _pictures(
+    report: AssetReport,
+    wanted: set[int],
+    config: RunConfig,
+    folder: Path | None,
+    segmenter: BlurSegmenter | None,
+) -> _Found:
+    """The wanted frames of one asset; one that moved, changed or cannot be read gives the reason."""
+    found = _Found()
+    try:
+        for frame in _frames(_locate(report, folder), report, wanted, config):
+            found.frames[frame.index] = sheet_jpeg(frame.rgb)
+            if segmenter is not None:
+                found.heat[frame.index] = heat_overlay(segmenter(frame.rgb))
+    except (AssetError, UsageError, OSError) as error:
+        found.why_not = str(error)
+    if not found.why_not and len(found.frames) < len(wanted):
+        found.why_not = "the frame could not be decoded again; check the asset again"
+    return found
+
+
+def _frames(path: Path, report: AssetReport, wanted: set[int], config: RunConfig) -> Iterator[Frame]:
+    limits = PROFILES[config.limits]
+    if report.asset.kind == "artwork":
+        yield load_artwork(path, limits=limits)[1]
+        return
+    # Read from the start, as `explain` does: seeking lands wrong in some containers. Stop at the last one.
+    keyframes = report.provenance.sample == "keyframes"
+    left = set(wanted)
+    with open_video(path, reader=config.reader, limits=limits) as reader:
+        for decoded in reader.decoded(keyframes):
+            if decoded.index in left:
+                left.discard(decoded.index)
+                yield decoded.to_frame()
+            decoded.release()
+            if not left:
+                return
+
+
+def _locate(report: AssetReport, folder: Path | None) -> Path:
+    """Where the asset is: below `folder` by its file name and content, else where the report read it."""
+    name = PurePath(report.asset.path).name
+    known = Path(report.asset.path)
+    below = sorted(folder.rglob(_glob_literal(name))) if folder is not None and name else []
+    places = [place for place in (*below, known) if place.is_file()]
+    for place in places:
+        # A name that the host gave says nothing about the content: trust the place.
+        if not _SHA256.fullmatch(report.asset.id) or hash_file(place) == report.asset.id:
+            return place
+    if places:
+        raise UsageError(f"{name}: the file has changed since it was checked; check it again")
+    raise UsageError(f"{name}: the asset is not where it was checked; say where it is with --assets FOLDER")
+
+
+def _glob_literal(name: str) -> str:
+    return re.sub(r"([*?[])", r"[\1]", name)
+
+
+def _as_jpeg(pictures: dict[int, bytes]) -> dict[int, bytes]:
+    """Repaired pictures in any format, at the size of the others; an unreadable one is left out."""
+    readable = {}
+    for index, data in ((index, data) for index, data in pictures.items() if data):
+        with suppress(ValueError):
+            readable[index] = sheet_jpeg(decode_jpeg(data))
+    return readable

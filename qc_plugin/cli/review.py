@@ -1,0 +1,67 @@
+"""Pages for people over many assets: review, and the catalogue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from qc_plugin.cli import options as o
+from qc_plugin.cli.screen import err, out
+from qc_plugin.errors import UsageError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(review)
+
+
+def review(
+    reports: Annotated[
+        Optional[list[Path]],
+        typer.Argument(help="Reports (Parquet), or folders of them.", show_default=False),
+    ] = None,
+    out_file: Annotated[
+        Optional[Path], typer.Option("--out", help="The page; default review.html or catalogue.html.")
+    ] = None,
+    assets: Annotated[
+        Optional[Path], typer.Option("--assets", help="Folder with the assets, if they moved.")
+    ] = None,
+    frames: Annotated[int, typer.Option("--frames", min=1, max=5000, help="At most, over all assets.")] = 200,
+    heat: Annotated[
+        bool, typer.Option("--heat", help="Heat maps, too: runs the blur engine on each frame.")
+    ] = False,
+    catalogue: Annotated[
+        Optional[Path], typer.Option("--catalogue", help="Instead: one page about a folder of reports.")
+    ] = None,
+    reader: o.Reader = None,
+    backend: o.Backend = None,
+    limits: o.LimitProfile = None,
+    config: o.ConfigFile = None,
+) -> int:
+    """Example: qc-plugin review qc-reports --out review.html
+
+    Write one offline page to decide flagged and ranked frames on; it saves decisions.jsonl for `calibrate`.
+    """
+    if (catalogue is None) == (not reports):
+        raise UsageError("name reports to review, or --catalogue FOLDER, one of the two")
+    if catalogue is not None:
+        return _catalogue(catalogue, out_file or Path("catalogue.html"))
+    from qc_plugin.batch.review import make_review
+
+    run = o.settings(config, reader=reader, backend=backend, limits=limits)
+    page = out_file or Path("review.html")
+    made = make_review(reports or [], run, page, assets=assets, most=frames, heat=heat)
+    for asset, why in made.without_pictures:
+        err.print(f"no pictures of {asset}: {why}", soft_wrap=True, markup=False)
+    out.print(f"{made.n_frames} frames of {made.n_assets} assets: {made.page}", soft_wrap=True, markup=False)
+    return 0
+
+
+def _catalogue(folder: Path, page: Path) -> int:
+    from qc_plugin.batch.catalogue import make_catalogue
+
+    made = make_catalogue(folder, page)
+    out.print(f"{made.n_assets} assets: {made.page}", soft_wrap=True, markup=False)
+    return 0
