@@ -4,8 +4,7 @@ The external process (`dagster_pipes_script.py`) needs the small package `dagste
 qc-plugin itself may live in an environment of its own (QC_PLUGIN_COMMAND).
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: Dagster reads the annotations of an asset's function.
 import sys
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import dagster as dg
 
 SCRIPT = Path(__file__).with_name("dagster_pipes_script.py")
 # One check a rule of the rule set in use: `qc-plugin rules show default` lists them.
-RULES = ("face-motion-blur", "hand-motion-blur", "face-sharpness")
+RULES = ("face-motion-blur", "hand-motion-blur", "frame-motion-blur", "exposure")
 
 
 class Video(dg.Config):
@@ -26,14 +25,14 @@ class Video(dg.Config):
 @dg.asset(check_specs=[dg.AssetCheckSpec(name=rule.replace("-", "_"), asset="video") for rule in RULES])
 def video(
     context: dg.AssetExecutionContext, config: Video, pipes: dg.PipesSubprocessClient
-) -> dg.PipesExecutionResult:
+) -> dg.MaterializeResult:
     """Check one video; the metadata hold verdict, report and sheet."""
     invocation = pipes.run(
         command=[sys.executable, str(SCRIPT)],
         context=context,
         extras={"uri": config.uri, "reports": config.reports, "rules": list(RULES), "id": context.run_id},
     )
-    return invocation.get_results()
+    return invocation.get_materialize_result()
 
 
 defs = dg.Definitions(assets=[video], resources={"pipes": dg.PipesSubprocessClient()})

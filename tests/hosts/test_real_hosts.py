@@ -80,14 +80,12 @@ def test_airflow(host_python, tmp_path, still):
 DAGSTER = """
 import json
 import dagster as dg
-from dagster_asset import defs, RULES
-given = dg.RunConfig({{"video": {{"uri": {uri!r}, "reports": "out"}}}})
-result = defs.get_implicit_global_asset_job_def().execute_in_process(
-    run_config=given, instance=dg.DagsterInstance.ephemeral(), raise_on_error=False)
-checks = {{e.check_name: [e.passed, e.severity.value] for e in result.get_asset_check_evaluations()}}
-made = [
-    e.event_specific_data.materialization.metadata["verdict"].value
-    for e in result.all_events if e.event_type_value == "ASSET_MATERIALIZATION"]
+from dagster_asset import RULES, video
+given = {{"ops": {{"video": {{"config": {{"uri": {uri!r}, "reports": "out"}}}}}}}}
+result = dg.materialize(
+    [video], resources={{"pipes": dg.PipesSubprocessClient()}}, run_config=given, raise_on_error=False)
+checks = {{e.check_name: e.passed for e in result.get_asset_check_evaluations()}}
+made = [m.metadata["verdict"].value for m in result.asset_materializations_for_node("video")]
 print("CHECKS " + json.dumps([result.success, checks, made, len(RULES)]))
 """
 
