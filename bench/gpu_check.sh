@@ -30,6 +30,11 @@ nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>
 # doctor fails for other reasons than the GPU; a GPU that cannot be used is caught by the next steps
 "$python" -m qc_plugin doctor 2>&1 | grep -i -E 'gpu|backend' || true
 
+if ! reason=$("$python" -c 'import sys; from qc_plugin.inference import gpu; sys.exit(gpu.gpu_missing())' 2>&1); then
+    echo "FAIL: ${reason##*$'\n'}"
+    exit 1
+fi
+
 step "plans for this GPU" "$python" -m qc_plugin engines build --precision fp16 --profile analysis,720p
 step "int8 plan of the segmenter" "$python" -m qc_plugin engines build motion_blur --precision int8
 step "tests that need a GPU" "$python" -m pytest -m gpu -p no:cacheprovider tests/conformance
