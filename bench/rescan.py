@@ -40,9 +40,8 @@ def main() -> None:
             [*command, "--json"], check=True, capture_output=True, text=True
         ).stdout.splitlines()
         reused = sum(json.loads(line)["reused"] for line in lines)
-    print(
-        f"first scan {seconds[0]} s; again {sorted(seconds[1:])[1]} s (at most 1); {reused} of {args.assets} reused"
-    )
+    again = sorted(seconds[1:])[1]
+    print(f"first scan {seconds[0]} s; again {again} s (at most 1); {reused} of {args.assets} reused")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Self
 from qc_plugin.stages.pictures import decode_jpeg, encode_jpeg
 
 if TYPE_CHECKING:
-
     import numpy as np
     from numpy.typing import NDArray
 

@@ -16,6 +16,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -201,6 +202,20 @@ def _found(network: Network, rgb: np.ndarray, faces: np.ndarray, threshold: floa
     return (inner / (area[:, None] + own_area[None] - inner)).max(0) >= 0.5
 
 
+def result_of(judged: list[Judged]) -> dict[str, Any]:
+    """AP50 by class and size, and per class (confidence, F1) at the best F1."""
+    cuts = {name: best_threshold(judged, label) for label, name in enumerate(CLASSES)}
+    return {"table": table(judged), "thresholds": cuts}
+
+
+def print_result(result: dict[str, Any]) -> None:
+    """The table for people, one line a class."""
+    for name, row in result["table"].items():
+        cells = "  ".join(f"{size} {cell['ap50']:.3f} ({cell['objects']:.0f})" for size, cell in row.items())
+        cut, f1 = result["thresholds"][name]
+        print(f"{name:7s} {cells}  best F1 {f1:.3f} at {cut:.3f}")
+
+
 def main() -> None:
     """Print the table, the best thresholds and, if asked, recall under blur; as text and as JSON."""
     parser = argparse.ArgumentParser(
@@ -220,17 +235,11 @@ def main() -> None:
     pictures = load_split(args.split)
     pictures = pictures[:: max(1, len(pictures) // args.limit)] if args.limit else pictures
     network = torch_network(args.checkpoint) if args.checkpoint else onnx_network(args.engine, args.threads)
-    judged = judge(network, pictures)
-    result: dict = {"split": args.split, "pictures": len(pictures), "table": table(judged)}
-    result["thresholds"] = {name: best_threshold(judged, label) for label, name in enumerate(CLASSES)}
+    result = {"split": args.split, "pictures": len(pictures)} | result_of(judge(network, pictures))
+    print_result(result)
     if args.blur:
-        cuts = {name: t for name, (t, _) in result["thresholds"].items()}
+        cuts = {name: cut for name, (cut, _) in result["thresholds"].items()}
         result["blurred_face_recall"] = blurred_face_recall(network, pictures, cuts)
-    for name, row in result["table"].items():
-        best = result["thresholds"][name]
-        cells = "  ".join(f"{size} {cell['ap50']:.3f} ({cell['objects']:.0f})" for size, cell in row.items())
-        print(f"{name:7s} {cells}  best F1 {best[1]:.3f} at {best[0]:.3f}")
-    if args.blur:
         print("blurred faces still found:", result["blurred_face_recall"])
     if args.json:
         args.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

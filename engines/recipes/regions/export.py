@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from engines.recipes.regions.catalogue import CLASSES, LONG_SIDE, load_split
-from engines.recipes.regions.evaluate import best_threshold, judge, torch_network
+from engines.recipes.regions.evaluate import Network, judge, print_result, result_of
 from engines.recipes.regions.model import STRIDES, RegionNet
 
 ENGINE_DIR = Path(__file__).parents[2] / "regions"
@@ -113,6 +113,12 @@ def largest_difference(graph: EngineGraph, content: bytes) -> tuple[float, float
     return worst["heat"], worst["box"]
 
 
+def exported_network(content: bytes) -> Network:
+    """The graph as it was written, on onnxruntime: what is measured is what is shipped."""
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    return lambda image: dict(zip(OUTPUTS, session.run(OUTPUTS, {"image": image}), strict=True))
+
+
 def contract(content: bytes, version: str, thresholds: dict[str, float]) -> dict:
     """What engine.yaml says."""
     tensor = {"layout": "NCHW", "dtype": "float32"}
@@ -151,8 +157,9 @@ def main() -> None:
     print(f"torch against onnxruntime: heat {heat:.1e}, box {box:.1e} px; {len(content) / 1e6:.2f} MB")
     if heat > HEAT_TOLERANCE or box > BOX_TOLERANCE_PX:
         raise SystemExit("the exported graph computes something else: nothing written")
-    judged = judge(torch_network(args.checkpoint), load_split(args.thresholds_on))
-    thresholds = {name: round(best_threshold(judged, label)[0], 2) for label, name in enumerate(CLASSES)}
+    result = result_of(judge(exported_network(content), load_split(args.thresholds_on)))
+    print_result(result)
+    thresholds = {name: round(cut, 2) for name, (cut, _) in result["thresholds"].items()}
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "model.onnx").write_bytes(content)
     text = yaml.safe_dump(

@@ -416,7 +416,7 @@ def test_rank_settings_of_a_command():
     assert rules.with_rank() == rules
     with pytest.raises(RuleError, match="16:9, 2:3, 1:1"):
         rules.with_rank(crops=["4:3"])
-    with pytest.raises(RuleError, match="best: .*greater than or equal to 1, got 0"):
+    with pytest.raises(RuleError, match=r"best: .*greater than or equal to 1, got 0"):
         rules.with_rank(best=0)
 
 
