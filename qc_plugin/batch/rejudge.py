@@ -193,7 +193,7 @@ class _Worker:
             verdict=(before.verdict, after.verdict),
             report=target,
             written=not there and not self._dry_run,
-            frames=_frames(before, after),
+            frames=count_changes(before, after),
             calls=tuple(closest_calls(before.frames, after.frames, N_CALLS)),
             lost=sum(n_lost(row.score, rules.limits) for row in fullest.frames),
         )
@@ -227,7 +227,8 @@ def _n_values(report: AssetReport) -> int:
     return sum(len(s.measures) + sum(len(region.measures) for region in s.regions) for s in scores)
 
 
-def _frames(before: AssetReport, after: AssetReport) -> Counter[Change]:
+def count_changes(before: AssetReport, after: AssetReport) -> Counter[Change]:
+    """All frames of an asset by (decision before, decision after)."""
     old = {row.score.frame_index: row for row in before.frames}
     return Counter(
         (_word(old[row.score.frame_index]), _word(row))

@@ -8,15 +8,27 @@ from typing import Annotated, Optional
 
 import typer
 
+from qc_plugin.batch.calibrate import Goal
+from qc_plugin.batch.calibrate import calibrate as calibrate_rule
+from qc_plugin.batch.curve import draw_curve
 from qc_plugin.batch.rejudge import rejudge as rejudge_reports
 from qc_plugin.cli import options as o
-from qc_plugin.cli.judging_screen import counting, print_changes, print_summary, rejudge_json
-from qc_plugin.cli.screen import err
+from qc_plugin.cli.judging_screen import (
+    calibration_lines,
+    counting,
+    print_changes,
+    print_summary,
+    rejudge_json,
+)
+from qc_plugin.cli.screen import err, out
+from qc_plugin.errors import UsageError
+from qc_plugin.scoring.proposal import proposal_yaml
+from qc_plugin.stages.pictures import write_png
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    for command in (rejudge,):
+    for command in (rejudge, calibrate):
         app.command()(command)
 
 
@@ -56,3 +68,60 @@ def rejudge(
     for warning in result.warnings:
         err.print(warning, markup=False, soft_wrap=True)
     return result.exit_code
+
+
+def calibrate(
+    decisions: Annotated[Path, typer.Argument(help="decisions.jsonl of a review page.", show_default=False)],
+    reports: Annotated[list[Path], typer.Argument(help="Reports, or folders of them.", show_default=False)],
+    rule: Annotated[str, typer.Option("--rule", help="Id of the rule.")],
+    rules: Annotated[
+        Optional[str], typer.Option("--rules", help="Rule set; default: the one of the reports.")
+    ] = None,
+    recall: Annotated[float, typer.Option("--recall", min=0, max=1, help="Faults `pass` must stop.")] = 0.95,
+    precision: Annotated[
+        float, typer.Option("--precision", min=0, max=1, help="Rejects among what fails.")
+    ] = 0.90,
+    curve: Annotated[Optional[Path], typer.Option("--curve", help="Write the curves as PNG.")] = None,
+    target: Annotated[
+        Optional[Path], typer.Option("--out", help="Write the proposal (YAML); default: standard output.")
+    ] = None,
+    config: o.ConfigFile = None,
+) -> int:
+    """Example: qc-plugin calibrate decisions.jsonl qc-reports --rule face-motion-blur --curve limits.png
+
+    Hold the limits of a rule against what people decided, and propose others. Rule files are never written.
+    """
+    found = calibrate_rule(
+        decisions,
+        reports,
+        rule,
+        o.settings(config),
+        rules=rules,
+        goal=Goal(recall=recall, precision=precision),
+    )
+    for warning in found.warnings:
+        err.print(f"note: {warning}", markup=False, soft_wrap=True)
+    table = calibration_lines(found)
+    block = proposal_yaml(found.rule, found.limits, found.source)
+    text = "".join(f"# {line}".rstrip() + "\n" for line in table) + block
+    if target is None:
+        print(text, end="")
+    else:
+        _write_new(target, text)
+        print("\n".join(table))
+        out.print(f"proposal: {target}", markup=False, soft_wrap=True)
+    if curve is not None:
+        write_png(curve, draw_curve(found))
+        err.print(f"curve: {curve}", markup=False, soft_wrap=True)
+    return 0
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet: what is there may be a rule file of someone."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise UsageError(f"{path}: is there already and is not overwritten; choose another --out") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error

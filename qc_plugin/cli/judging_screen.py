@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from qc_plugin.batch.calibrate import Calibration
 from qc_plugin.batch.rejudge import Rejudged, RejudgeResult
 from qc_plugin.cli.screen import err, out
+from qc_plugin.scoring.calibration import Step, interval
 from qc_plugin.scoring.changes import Call
+from qc_plugin.types import DECISION_ORDER
 
+_ROWS = 12  # of a table of limits
 _QUIET_S = 30.0  # without a terminal: one line this often
 
 
@@ -109,3 +114,48 @@ def _call_json(asset: Rejudged, call: Call) -> dict[str, Any]:
         "limit": call.limit,
         "text": call.text,
     }
+
+
+def calibration_lines(found: Calibration) -> list[str]:
+    """What `calibrate` found, as plain lines: they also head the proposal as comments."""
+    rule, counts = found.rule, Counter(label.decision for label in found.labels)
+    told = ", ".join(f"{counts[decision]} {decision}" for decision in DECISION_ORDER if counts[decision])
+    lines = [f"rule {rule.id} ({rule.measure}): {len(found.labels)} decided frames: {told}"]
+    for band, steps in found.steps.items():
+        what = "are not accepted" if band == "pass" else "are rejected"
+        lines += ["", f"{band}: of the frames beyond the limit, how many {what}"]
+        lines.append(f"  {'limit':>9} {'beyond':>7} {'precision':>10} {'recall':>7}")
+        lines += [_step_line(step, found, band) for step in _shown(steps, found, band)]
+    lines += ["", *(_certainty(band, step) for band, step in found.proposed.items()), ""]
+    for name, changes in (("frames", found.frames), ("assets", found.verdicts)):
+        moved = {change: n for change, n in changes.items() if change[0] != change[1]}
+        lines.append(f"with the proposal, {sum(moved.values())} of {sum(changes.values())} {name} change")
+        lines += [f"  {n:>8}  {old} -> {new}" for (old, new), n in sorted(moved.items(), key=lambda m: -m[1])]
+    return [*lines, f"for a rule file that extends the set of `{rule.id}`:"]
+
+
+def _shown(steps: Sequence[Step], found: Calibration, band: str) -> list[Step]:
+    """A table's worth of limits, evenly spread, with that of now and the proposed one among them."""
+    spread = [steps[round(i * (len(steps) - 1) / _ROWS)] for i in range(_ROWS + 1)]
+    by_limit = {step.limit: step for step in (*spread, found.current[band], found.proposed[band])}
+    return [by_limit[limit] for limit in sorted(by_limit)]
+
+
+def _step_line(step: Step, found: Calibration, band: str) -> str:
+    marks = [
+        word
+        for word, other in (("now", found.current[band]), ("proposed", found.proposed[band]))
+        if step.limit == other.limit
+    ]
+    precision = "-" if step.precision is None else f"{step.precision:.0%}"
+    line = f"  {step.limit:>9.6g} {step.n_beyond:>7} {precision:>10} {step.recall:>7.0%}"
+    return line + (f"  <- {', '.join(marks)}" if marks else "")
+
+
+def _certainty(band: str, step: Step) -> str:
+    """The proposed limit with the ranges in which its shares lie (95 %)."""
+    low, high = interval(step.n_hit, step.n_beyond)
+    least, most = interval(step.n_hit, step.n_faults)
+    return (
+        f"proposed {band} {step.limit:g}: precision {low:.0%} to {high:.0%}, recall {least:.0%} to {most:.0%}"
+    )

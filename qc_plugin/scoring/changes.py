@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qc_plugin.scoring.blur import BLUR_MEASURES
-from qc_plugin.scoring.measures import MEASURES
 from qc_plugin.scoring.selection import rounded
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ _NO_EVIDENCE = 1e-4
 class Call:
     """A frame whose decision changes, with the finding that is nearest to a limit among those that did it.
 
-    `distance` from `value` to `limit` is a share of the measure's range (of the limit where it is open).
+    `distance` from `value` to `limit` is a share of the limit, so that measures in different units compare.
     """
 
     frame_index: int
@@ -107,11 +106,4 @@ def _nearest_limit(finding: Finding) -> tuple[float, float]:
     told = [finding.limit] if bands is None else [bands.pass_limit, bands.borderline_limit]
     limits = [limit for limit in told if limit is not None]
     limit = min(limits, key=lambda each: abs(each - finding.value))  # type: ignore[operator]
-    return limit, abs(rounded(finding.value) - limit) / _span(finding.measure, limit)
-
-
-def _span(measure: str, limit: float) -> float:
-    known = MEASURES.get(measure)
-    if known is None or known.high is None:
-        return abs(limit) or 1.0
-    return known.high - known.low
+    return limit, abs(rounded(finding.value) - limit) / (abs(limit) or 1.0)

@@ -49,9 +49,14 @@ class Joined:
 
 def join(path: Path) -> Joined:
     """The rule file at `path` with all it inherits, params put in. RuleError if a file cannot be read."""
-    joined = _join(path, ())
+    joined = join_as_written(path)
     _put_params(joined)
     return joined
+
+
+def join_as_written(path: Path) -> Joined:
+    """As `join`, but every "${name}" still stands in its place."""
+    return _join(path, ())
 
 
 def _join(path: Path, children: tuple[Path, ...]) -> Joined:
