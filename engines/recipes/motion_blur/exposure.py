@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .kernels import Motion, motion_kernel
+from .kernels import Motion, motion_kernel, quadratic_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,6 +83,18 @@ def extent_field(motion: Motion, height: int, width: int, device: torch.device) 
     if motion.is_translation:
         return torch.full((height, width), motion.extent_px, device=device)
     return velocity(motion, height, width, device).norm(dim=0)
+
+
+def path_field(motion: Motion, height: int, width: int, device: torch.device) -> Tensor:
+    """Where the light of every pixel came from during the exposure, (4, H, W) px: chord x, y, sagitta x, y.
+
+    At time t in [-0.5, 0.5] it came from t * chord + (0.5 - 4 t^2) * sagitta; wandering paths are fitted.
+    """
+    if motion.is_translation:
+        fitted = -torch.tensor(quadratic_path(motion).ravel(), dtype=torch.float32, device=device)
+        return fitted[:, None, None].expand(4, height, width)
+    chord = velocity(motion, height, width, device)
+    return torch.cat([chord, torch.zeros_like(chord)])
 
 
 def _flow(motion: Motion, t: float, height: int, width: int, device: torch.device) -> Tensor:

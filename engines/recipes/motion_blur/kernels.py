@@ -48,6 +48,14 @@ def trajectory(motion: Motion) -> np.ndarray:
     return path - (path.max(0) + path.min(0)) / 2
 
 
+def quadratic_path(motion: Motion) -> np.ndarray:
+    """Best t * chord + (1 - 4 t^2) * sagitta (+ a shift) of a translation, t in [-0.5, 0.5]: (2, 2) px."""
+    path = trajectory(motion)
+    t = np.linspace(-0.5, 0.5, len(path))
+    basis = np.stack([t, 1 - 4 * t**2, np.ones_like(t)], 1)
+    return np.linalg.lstsq(basis, path, rcond=None)[0][:2]
+
+
 def _straight(t: np.ndarray, _: Motion) -> np.ndarray:
     return np.stack([t, np.zeros_like(t)], 1)
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from . import views
 from .camera import compress, photograph
-from .exposure import convolve, expose, extent_field
+from .exposure import convolve, expose, extent_field, path_field
 from .kernels import Defocus, Motion, defocus_kernel
 from .labels import evidence, evidence_margin_px, soft_mask, to_cells
 from .model import STRIDE
@@ -44,12 +44,13 @@ class Samples:
 
 @dataclass(slots=True, eq=False)
 class Canvas:
-    """Pictures while they are made: without blur, out of focus only, exposed; and the extent of motion."""
+    """Pictures while they are made: without blur, out of focus only, exposed; extent and path of motion."""
 
     sharp: Tensor  # (B, 3, T, T) linear
     still: Tensor
     exposed: Tensor
     extent: Tensor  # (B, 1, T, T) px
+    path: Tensor  # (B, 4, T, T) px, as `exposure.path_field`
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +75,11 @@ def traits(photos: Sequence[Photo]) -> Traits:
 
 def render(scenes: Sequence[Scene], photos: Sequence[Photo], *, size_px: int) -> Samples:
     """Pictures of `size_px` (a multiple of 16) and their labels."""
-    side = size_px + 2 * MARGIN_PX
+    return _develop(compose(scenes, photos, side=size_px + 2 * MARGIN_PX), scenes, size_px)
+
+
+def compose(scenes: Sequence[Scene], photos: Sequence[Photo], *, side: int) -> Canvas:
+    """Light before any camera, `side` px square; within MARGIN_PX of its border it is wrong."""
     bare, objects = zip(*(_set_up(scene, photos, side) for scene in scenes), strict=True)
     canvas = _background(scenes, torch.stack(bare), objects)
     for depth in range(max(len(o) for o in objects)):
@@ -82,7 +87,7 @@ def render(scenes: Sequence[Scene], photos: Sequence[Photo], *, size_px: int) ->
         _paint(canvas, chosen, [objects[i][depth] for i in chosen])
     _move_frames(canvas, scenes)
     _defocus_frames(canvas, scenes)
-    return _develop(canvas, scenes, size_px)
+    return canvas
 
 
 def _set_up(scene: Scene, photos: Sequence[Photo], side: int) -> tuple[Tensor, list[Placed]]:
@@ -152,7 +157,8 @@ def _fill(view: Tensor, alpha: Tensor) -> Tensor:
 
 def _background(scenes: Sequence[Scene], bare: Tensor, objects: Sequence[list[Placed]]) -> Canvas:
     """Backgrounds: out of focus where objects stand before them, moving in pans."""
-    canvas = Canvas(bare, bare.clone(), bare.clone(), torch.zeros_like(bare[:, :1]))
+    no_motion = torch.zeros_like(bare[:, :1])
+    canvas = Canvas(bare, bare.clone(), bare.clone(), no_motion, no_motion.repeat(1, 4, 1, 1))
     blurred = [i for i, s in enumerate(scenes) if s.background_defocus and objects[i]]
     if blurred:
         soft = convolve(bare[blurred], _lenses([scenes[i].background_defocus for i in blurred]))
@@ -168,7 +174,7 @@ def _lenses(defocus: Sequence[Defocus | None]) -> list[np.ndarray]:
 
 
 def _expose_into(canvas: Canvas, moving: Sequence[tuple[int, Motion]]) -> None:
-    """Expose whole pictures of the canvas and note their extents."""
+    """Expose whole pictures of the canvas and note their extents and paths."""
     if not moving:
         return
     index, motions = [i for i, _ in moving], [m for _, m in moving]
@@ -176,6 +182,7 @@ def _expose_into(canvas: Canvas, moving: Sequence[tuple[int, Motion]]) -> None:
     side = canvas.extent.shape[-1]
     fields = [extent_field(m, side, side, canvas.extent.device) for m in motions]
     canvas.extent[index] = torch.stack(fields)[:, None]
+    canvas.path[index] = torch.stack([path_field(m, side, side, canvas.extent.device) for m in motions])
 
 
 def _paint(canvas: Canvas, index: list[int], placed: Sequence[Placed]) -> None:
@@ -187,19 +194,22 @@ def _paint(canvas: Canvas, index: list[int], placed: Sequence[Placed]) -> None:
         still[lenses] = convolve(light[lenses], _lenses([placed[i].layer.defocus for i in lenses]))
     exposed, movers = still.clone(), [i for i, p in enumerate(placed) if p.layer.motion]
     moves = torch.stack([p.moves for p in placed])
-    extent = torch.zeros_like(alpha)
+    extent, path = torch.zeros_like(alpha), alpha.new_zeros(len(alpha), 4, *alpha.shape[-2:])
     if movers:
         motions = [m for p in placed if (m := p.layer.motion)]
         share, side = moves[movers], alpha.shape[-1]
         exposed[movers] = share * expose(still[movers], motions) + (1 - share) * still[movers]
         fields = torch.stack([extent_field(m, side, side, alpha.device) for m in motions])[:, None]
         extent[movers] = fields * (share > 0.5)
+        paths = torch.stack([path_field(m, side, side, alpha.device) for m in motions])
+        path[movers] = paths * (share > 0.5)
     canvas.sharp[index] = _over(light, canvas.sharp[index])
     canvas.still[index] = _over(still, canvas.still[index])
     canvas.exposed[index] = _over(exposed, canvas.exposed[index])
     shown = exposed[:, 3:]
     level = torch.where(extent > 0, torch.full_like(shown, MOVED_ALPHA), torch.full_like(shown, 0.5))
     canvas.extent[index] = torch.where(shown > level, extent, canvas.extent[index])
+    canvas.path[index] = torch.where(shown > level, path, canvas.path[index])
 
 
 def _over(light: Tensor, behind: Tensor) -> Tensor:
