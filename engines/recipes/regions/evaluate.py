@@ -176,20 +176,30 @@ def table(judged: list[Judged]) -> dict[str, dict[str, dict[str, float]]]:
 
 def blurred_face_recall(
     network: Network, pictures: list[Picture], thresholds: dict[str, float]
-) -> dict[str, float]:
-    """Recall of the faces found when sharp, after motion blur (12 and 24 px) of the whole picture."""
+) -> dict[str, dict[str, float]]:
+    """Recall of the faces found when sharp, after motion blur (12 and 24 px) of everything, by size."""
     rng = np.random.default_rng(5)
-    found, total = {12: 0, 24: 0}, 0
+    heights: list[np.ndarray] = []
+    found: dict[int, list[np.ndarray]] = {12: [], 24: []}
     for picture in pictures:
         image = prepare(picture.rgb(), picture.scale)[0].transpose(1, 2, 0)
         rgb = np.rint(image * 255).astype(np.uint8)
         faces = (picture.boxes * picture.scale)[(picture.classes == FACE) & ~picture.ignore]
         faces = faces[_found(network, rgb, faces, thresholds["face"])]
-        total += len(faces)
+        heights.append(faces[:, 3] - faces[:, 1])
         for length in found if len(faces) else ():
             blurred = cv2.filter2D(rgb, -1, motion_psf(length, rng))
-            found[length] += int(_found(network, blurred, faces, thresholds["face"]).sum())
-    return {f"{length} px": round(n / max(total, 1), 4) for length, n in found.items()} | {"faces": total}
+            found[length].append(_found(network, blurred, faces, thresholds["face"]))
+    high = np.concatenate(heights)
+    table: dict[str, dict[str, float]] = {}
+    for name in ("all", "h24-48", "h>=48"):
+        low, top = SIZES[name]
+        chosen = (high >= low) & (high < top)
+        recall = {
+            f"{length} px": round(float(np.concatenate(f)[chosen].mean()), 4) for length, f in found.items()
+        }
+        table[name] = recall | {"faces": int(chosen.sum())}
+    return table
 
 
 def _found(network: Network, rgb: np.ndarray, faces: np.ndarray, threshold: float) -> np.ndarray:
