@@ -37,6 +37,9 @@ class RunConfig(BaseModel):
     threads: int | None = Field(None, ge=1, le=256, description="Threads per worker; default: cores / jobs")
     jobs: int | None = Field(None, ge=1, le=256, description="Assets checked at once; default: cores / 2")
     limits: Literal["strict", "default", "trusted"] = Field("default", description="Profile of asset limits")
+    sandbox: Literal["required", "preferred", "off"] = Field(
+        "preferred", description="bubblewrap around the process that decodes: required, preferred or off"
+    )
     sheet: bool = Field(default=True, description="Write an HTML sheet beside each report")
     on_hook_error: Literal["warn", "fail"] = Field("warn", description="What a hook that fails does")
     hook_timeout_s: float = Field(30.0, gt=0, le=3600, description="Seconds a hook of a package may take")

@@ -59,6 +59,12 @@ class LimitExceeded(AssetError):
     exit_code = 21
 
 
+class DecoderDied(AssetError):
+    """The process that decoded crashed, hung or sent nonsense; worth one more try."""
+
+    exit_code = 22
+
+
 class Quarantined(AssetError):
     """Crashed or hung the decoder twice; never tried again on its own."""
 

@@ -39,11 +39,16 @@ def _check(array: NDArray[Any], name: str, *, ndim: int, dtype: type, last: int 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file to judge. `id` is the SHA-256 of its bytes (hex), or what the host calls it."""
+    """One file to judge. `id` is the SHA-256 of its bytes (hex), or what the host calls it.
+
+    `state` (device, inode, bytes, mtime and ctime in ns) is of the file that was hashed: what is decoded must
+    have the same. It is in no report.
+    """
 
     id: str
     path: str
     kind: AssetKind
+    state: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,6 +308,7 @@ class Provenance:
     rules_sha256: str
     measure_key: str
     judge_key: str
+    sandbox: str = ""  # what held the decoder; empty where nothing was decoded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qc_plugin.batch.identity import hash_file
-from qc_plugin.decode import load_artwork, open_video
 from qc_plugin.decode.limits import PROFILES
 from qc_plugin.errors import UsageError
+from qc_plugin.isolation.looks import Wanted
+from qc_plugin.isolation.samples import open_samples
 from qc_plugin.report.read import read_report
 from qc_plugin.stages.pictures import heat_map, write_png
 from qc_plugin.stages.segment import BlurSegmenter
@@ -71,16 +72,13 @@ def source_of(report: AssetReport, given: Path | None) -> Path:
 
 
 def _decode(path: Path, report: AssetReport, frame_index: int, config: RunConfig) -> Frame:
-    limits = PROFILES[config.limits]
-    if report.asset.kind == "artwork":
-        return load_artwork(path, limits=limits)[1]
     # `frame_index` counts decoded frames, and seeking lands wrong in some containers: read from the start.
-    keyframes = report.provenance.sample == "keyframes"
-    with open_video(path, reader=config.reader, limits=limits) as reader:
-        for decoded in reader.decoded(keyframes):
-            if decoded.index == frame_index:
-                return decoded.to_frame()
-            decoded.release()
+    wanted = Wanted(sample=report.provenance.sample, indices=(frame_index,))
+    asset, limits = replace(report.asset, path=str(path)), PROFILES[config.limits]
+    with open_samples(asset, wanted, reader=config.reader, limits=limits, sandbox=config.sandbox) as samples:
+        for look in samples.looks():
+            if look.frame is not None:
+                return look.frame
     raise UsageError(f"{path}: frame {frame_index} could not be decoded again; check the asset again")
 
 

@@ -10,13 +10,19 @@ import json
 import os
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qc_plugin.decode.sniff import check_bytes
 from qc_plugin.errors import TemporaryError, UnsupportedAsset
+from qc_plugin.isolation.opening import file_state, open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
+
+    from qc_plugin.decode.limits import Limits
+    from qc_plugin.types import Asset
 
 # Bumped only when measures change for the same engines, so that a patch release does not rescan a catalogue.
 RESULT_VERSION = 1
@@ -24,19 +30,42 @@ RESULT_VERSION = 1
 
 def hash_file(path: Path) -> str:
     """SHA-256 (hex) of the bytes of `path`; TemporaryError if the file changes while it is read."""
-    try:
-        with path.open("rb") as handle:
-            before = os.fstat(handle.fileno())
+    return fingerprint(path)[0]
+
+
+def fingerprint(path: Path) -> tuple[str, tuple[int, ...]]:
+    """SHA-256 (hex) of a regular file, and its state when it was read.
+
+    Raises UnsupportedAsset for what cannot be read, TemporaryError if the file changes meanwhile.
+    """
+    descriptor = open_regular(path)
+    with os.fdopen(descriptor, "rb") as handle:
+        before = file_state(os.fstat(descriptor))
+        try:
             digest = hashlib.file_digest(handle, "sha256").hexdigest()
-            after = os.fstat(handle.fileno())
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise UnsupportedAsset(
-            f"{path}: cannot be read ({reason}); check the path and its permissions"
-        ) from error
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise TemporaryError(f"{path}: changed while it was read; scan it again once the upload is complete")
-    return digest
+        except OSError as error:
+            raise TemporaryError(f"{path}: reading it failed ({error.strerror}); try again") from error
+        if file_state(os.fstat(descriptor)) != before:
+            raise TemporaryError(f"{path}: changed while it was read; scan it again once it is complete")
+    return digest, before
+
+
+def identified(asset: Asset, sha256: str | None, limits: Limits) -> Asset:
+    """`asset` with its SHA-256, unless that is known, and the state of its file.
+
+    Raises as `fingerprint`, and LimitExceeded before a byte of too large a file is read.
+    """
+    path = Path(asset.path)
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UnsupportedAsset(f"{path}: cannot be read ({reason}); check the path") from error
+    check_bytes(status.st_size, "video", path, limits)
+    if sha256 is not None:
+        return replace(asset, id=sha256, state=file_state(status))
+    sha256, state = fingerprint(path)
+    return replace(asset, id=sha256, state=state)
 
 
 def canonical_hash(value: Mapping[str, Any]) -> str:

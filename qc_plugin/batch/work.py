@@ -7,11 +7,13 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from qc_plugin.batch.identity import canonical_hash, hash_file, judge_key, measure_key
+from qc_plugin.batch.identity import canonical_hash, hash_file, identified, judge_key, measure_key
 from qc_plugin.decode import sniff_kind
-from qc_plugin.errors import AssetError, QcError, Quarantined, TemporaryError
+from qc_plugin.decode.limits import PROFILES
+from qc_plugin.errors import AssetError, DecoderDied, QcError, Quarantined, TemporaryError
 from qc_plugin.hooks.installed import packages
 from qc_plugin.inference.spec import load_spec
+from qc_plugin.isolation.samples import warm_up
 from qc_plugin.report.write import report_path_for, write_partial, write_report
 from qc_plugin.scoring.ruleset import RuleSet, load_rules
 from qc_plugin.types import Asset, AssetKind, AssetReport, Coverage, EngineUse, Provenance, Verdict
@@ -79,6 +81,7 @@ class Workshop:
             from qc_plugin.pipeline import Engines
 
             c = self.config
+            warm_up(c.sandbox)
             self._engines = Engines.load(backend=c.backend, precision=c.precision, threads=c.threads)
         return self._engines
 
@@ -93,8 +96,10 @@ class Workshop:
         started = time.monotonic()
         asset = Asset(id=sha256 or canonical_hash({"path": str(path)}), path=str(path), kind="video")
         try:
-            asset = replace(asset, id=sha256 or hash_file(path))
-            asset = replace(asset, kind=sniff_kind(path))  # before the engines: most bad files end here
+            limits = PROFILES[self.config.limits]
+            asset = identified(asset, sha256, limits)
+            # Before the engines: most bad files end here.
+            asset = replace(asset, kind=sniff_kind(path, limits=limits))
             return self._check(asset, started, watch, uri)
         except TemporaryError as error:  # nothing durable: the next run tries again
             report = self._error_report(asset, error, uri)
@@ -110,11 +115,10 @@ class Workshop:
 
     def _check(self, asset: Asset, started: float, watch: Watch | None, uri: str | None) -> AssetOutcome:
         from qc_plugin.batch.publish import publish
-        from qc_plugin.pipeline import check_asset
 
         keys = keys_for(self.config, asset.id, self.rules)
         origin = provenance(self.config, self.rules, keys, self.engines.uses)
-        checked = check_asset(asset, self.engines, self.rules, self.config, origin, watch)
+        checked = self._decoded(asset, origin, watch)
         try:
             if uri is not None:
                 named = replace(checked.report.asset, path=uri)
@@ -126,6 +130,19 @@ class Workshop:
         finally:
             checked.close()
         return self._told(_outcome(checked.report, path, sheet, started))
+
+    def _decoded(self, asset: Asset, origin: Provenance, watch: Watch | None) -> Checked:
+        """The asset through the pipeline; one that takes the decoder down twice is quarantined."""
+        from qc_plugin.pipeline import check_asset
+
+        most = PROFILES[self.config.limits].max_attempts
+        for attempt in range(1, most + 1):
+            try:
+                return check_asset(asset, self.engines, self.rules, self.config, origin, watch)
+            except DecoderDied as error:
+                log.warning("attempt %d of %d: %s", attempt, most, error)
+                last = error
+        raise Quarantined(f"{last} (tried {most} times; not again until its content changes)") from last
 
     def _part(self, checked: Checked, started: float) -> AssetOutcome:
         """A run that was stopped: its part is shown, but nothing takes it for the report."""

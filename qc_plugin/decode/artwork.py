@@ -34,7 +34,6 @@ _PILLOW_ERRORS: Final = (
     TypeError,
     AttributeError,
     ArithmeticError,
-    MemoryError,
     RuntimeError,
     NotImplementedError,
 )
@@ -117,6 +116,8 @@ def _naming_errors(path: str | Path) -> Iterator[None]:
             raise LimitExceeded(
                 f"{name} unpacks to more pixels than is safe ({error}): scale it down."
             ) from error
+        except MemoryError as error:
+            raise LimitExceeded(f"{name} needs more memory than it may have: scale it down.") from error
         except UnidentifiedImageError as error:
             raise UnsupportedAsset(
                 f"{name} is damaged or of a kind of picture we do not read: export it as JPEG or PNG."

@@ -78,6 +78,11 @@ class VideoReader(Protocol):
         """What was decoded and lost so far."""
         ...
 
+    @property
+    def n_read(self) -> int:
+        """Grows as long as the reader gets on, also where no frame comes out."""
+        ...
+
     def decoded(self, keyframes_only: bool = False) -> Iterator[DecodedFrame]:
         """Frames in order of presentation, once per reader.
 

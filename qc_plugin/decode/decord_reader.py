@@ -127,6 +127,11 @@ class DecordReader:
             decoded_s=self._decoded_s,
         )
 
+    @property
+    def n_read(self) -> int:
+        """Frames so far: decord shows nothing finer."""
+        return self._n_decoded
+
     def decoded(self, keyframes_only: bool = False) -> Iterator[DecordFrame]:
         """Frames in order of presentation; once per reader. The first broken frame ends the stream."""
         if self._started:

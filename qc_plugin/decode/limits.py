@@ -31,6 +31,17 @@ class Limits:
     max_packets: int = 5_000_000
     max_streams: int = 32
     max_frames_scored: int = 2_000
+    # What the process that decodes may take before it is killed.
+    max_memory_bytes: int = 4 * _GIB
+    timeout_s: float = 300.0  # and `timeout_share` of the duration on top, at most `max_timeout_s`
+    timeout_share: float = 0.5
+    max_timeout_s: float = 3600.0
+    no_progress_s: float = 30.0
+    max_attempts: int = 2  # crashes and hangs, then quarantine
+
+    def allowed_s(self, duration_s: float | None) -> float:
+        """Seconds that decoding an asset of this duration may keep us waiting."""
+        return min(self.max_timeout_s, self.timeout_s + self.timeout_share * (duration_s or 0.0))
 
     def max_bytes(self, kind: AssetKind) -> int:
         """Bytes a file of this kind may have."""
@@ -58,6 +69,10 @@ STRICT = Limits(
     max_packets=500_000,
     max_streams=8,
     max_frames_scored=300,
+    max_memory_bytes=1 * _GIB,
+    timeout_s=60.0,
+    timeout_share=0.0,
+    max_attempts=1,
 )
 DEFAULT_LIMITS = Limits(name="default")
 TRUSTED = Limits(
@@ -70,6 +85,10 @@ TRUSTED = Limits(
     max_duration_s=48 * 3600.0,
     max_packets=100_000_000,
     max_frames_scored=20_000,
+    max_memory_bytes=16 * _GIB,
+    timeout_share=2.0,
+    max_timeout_s=48 * 3600.0,
+    no_progress_s=300.0,
 )
 PROFILES: Mapping[str, Limits] = MappingProxyType({p.name: p for p in (STRICT, DEFAULT_LIMITS, TRUSTED)})
 

@@ -99,6 +99,11 @@ class PyavReader:
             decoded_s=self._decoded_s,
         )
 
+    @property
+    def n_read(self) -> int:
+        """Packets so far."""
+        return self._n_packets
+
     def decoded(self, keyframes_only: bool = False) -> Iterator[PyavFrame]:
         """Frames in order of presentation, with `duration_s` reaching to the next; once per reader.
 

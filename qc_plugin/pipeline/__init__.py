@@ -48,7 +48,7 @@ def check_asset(
     `incomplete` (TemporaryError when nothing was scored yet).
     """
     measure = measure_artwork if asset.kind == "artwork" else measure_video
-    measured = measure(asset, engines, config, watch)
+    measured = measure(asset, engines.at_scale_of(asset.kind), config, watch)
     with timed(measured.seconds, "judge"):
         report = _judge(asset, measured, rules, provenance)
     return Checked(report, measured.pictures, measured.stopped)
@@ -77,7 +77,7 @@ def _judge(asset: Asset, measured: Measured, rules: RuleSet, provenance: Provena
             frames_lost=stats.n_errors,
             rules_skipped=judged.rules_skipped,
         ),
-        provenance=replace(provenance, decoder=media.decoder),
+        provenance=replace(provenance, decoder=media.decoder, sandbox=measured.sandbox),
         rules_text=rules.text,
         incomplete=incomplete,
         degraded=bool(stats.n_errors or stats.n_corrupt),

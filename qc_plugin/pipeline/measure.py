@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from qc_plugin.decode import SamplePlan, VideoReader, load_artwork, open_video, parse_sample, select
 from qc_plugin.decode.limits import PROFILES
 from qc_plugin.errors import TemporaryError, UnsupportedAsset
+from qc_plugin.isolation.looks import Look, Wanted
+from qc_plugin.isolation.samples import open_samples
 from qc_plugin.pipeline.extra import with_extra
 from qc_plugin.scoring.measures import FrameFacts, MeasureLimits, score_frame
 from qc_plugin.stages.ahead import Ahead
@@ -23,11 +24,16 @@ from qc_plugin.types import Asset, BlurMap, DecodeStats, EngineUse, Frame, Frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from qc_plugin.config import RunConfig
+    from qc_plugin.isolation.samples import InProcess, Samples
+    from qc_plugin.types import AssetKind
 
 Watch = Callable[[float], bool]  # told the share that is done, after every batch; False: stop here
 BATCH = 4  # frames a network run; more gains nothing on a CPU and costs memory
+VIDEO_REGIONS_PX = 640  # long side at which faces are looked for in video: 0.44 of the time at 960 px, and
+# faces of 6 % of the height, the least that rules look at, are found as well (engines/regions/CARD.md)
 AHEAD = 6  # sampled frames decoded ahead: 36 MB of 1080p
 
 
@@ -45,6 +51,11 @@ class Engines:
             BlurSegmenter.load(backend=backend, precision=precision, threads=threads),
             RegionDetector.load(backend=backend, precision=precision, threads=threads),
         )
+
+    def at_scale_of(self, kind: AssetKind) -> Engines:
+        """The same networks; in video, where many frames wait, regions are looked for at a smaller scale."""
+        long_side = VIDEO_REGIONS_PX if kind == "video" else None
+        return replace(self, detector=RegionDetector(self.detector.session, long_side=long_side))
 
     @property
     def uses(self) -> tuple[EngineUse, ...]:
@@ -70,6 +81,7 @@ class Measured:
     media: MediaInfo | None = None
     stats: DecodeStats = field(default_factory=DecodeStats)
     seconds: dict[str, float] = field(default_factory=dict)
+    sandbox: str = ""
     stopped: bool = False  # by the one who watches; what was measured until then is kept
 
 
@@ -79,20 +91,18 @@ def measure_video(asset: Asset, engines: Engines, config: RunConfig, watch: Watc
     The caller closes the pictures. Raises AssetError when it cannot be decoded, TemporaryError when it was
     stopped before a frame was scored.
     """
-    limits = PROFILES[config.limits]
-    plan = parse_sample(config.sample, max_frames=limits.max_frames_scored)
     shots = ShotDetector()
     measured = Measured(PictureSpool())
     try:
-        with open_video(asset.path, reader=config.reader, limits=limits) as reader:
-            with Ahead(_sampled(reader, plan, shots, measured.seconds), AHEAD) as ahead:
+        with _opened(asset, config) as samples:
+            with Ahead(_sampled(samples.looks(), shots), AHEAD) as ahead:
                 for batch in _batches(ahead, BATCH):
-                    if watch is not None and not watch(_share_done(measured, reader.info)):
+                    if watch is not None and not watch(_share_done(measured, samples.info)):
                         measured.stopped = True
                         break
                     scores = score_samples(batch, engines, measured)
                     measured.scores.extend(with_extra(scores, [s.frame for s in batch], config))
-            measured.media, measured.stats = reader.info, reader.stats
+            _note(measured, samples)
     except BaseException:
         measured.pictures.close()
         raise
@@ -124,27 +134,36 @@ def measure_artwork(
     if watch is not None and not watch(0.0):
         raise TemporaryError(f"{asset.path}: stopped before it was scored; allow more time")
     measured = Measured(PictureSpool())
-    with timed(measured.seconds, "decode"):
-        media, frame, preview = load_artwork(asset.path, limits=PROFILES[config.limits])
-    sampled = Sampled(frame, measure_preview(preview), perceptual_hash(preview))
-    measured.scores = with_extra(score_samples([sampled], engines, measured), [frame], config)
-    measured.media, measured.stats = media, DecodeStats(n_decoded=1)
+    with _opened(asset, config) as samples:
+        batch = list(_sampled(samples.looks(), ShotDetector()))
+        _note(measured, samples)
+    measured.scores = with_extra(score_samples(batch, engines, measured), [s.frame for s in batch], config)
     return measured
 
 
-def _sampled(
-    reader: VideoReader, plan: SamplePlan, shots: ShotDetector, seconds: dict[str, float]
-) -> Iterator[Sampled]:
-    """The frames to score; every other frame is seen by the shot detector only and never becomes RGB."""
-    started = time.thread_time()
-    for decoded, wanted in select(reader.decoded(plan.keyframes_only), plan, info=reader.info):
-        preview = decoded.preview
-        shots.update(preview)
-        if wanted:
-            sampled = Sampled(decoded.to_frame(), measure_preview(preview), perceptual_hash(preview))
-            seconds["decode"] = time.thread_time() - started
-            yield sampled
-        decoded.release()
+def _opened(asset: Asset, config: RunConfig) -> AbstractContextManager[Samples | InProcess]:
+    """The asset, decoded in a process of its own."""
+    return open_samples(
+        asset,
+        Wanted(sample=config.sample),
+        reader=config.reader,
+        limits=PROFILES[config.limits],
+        sandbox=config.sandbox,
+    )
+
+
+def _sampled(looks: Iterable[Look], shots: ShotDetector) -> Iterator[Sampled]:
+    """The frames to score; every other frame is seen by the shot detector only and never became RGB."""
+    for look in looks:
+        shots.update(look.preview)
+        if look.frame is not None:
+            yield Sampled(look.frame, measure_preview(look.preview), perceptual_hash(look.preview))
+
+
+def _note(measured: Measured, samples: Samples | InProcess) -> None:
+    """What decoding says at its end, or so far."""
+    measured.media, measured.stats, measured.sandbox = samples.info, samples.stats, samples.posture
+    measured.seconds["decode"] = samples.cpu_s
 
 
 def _batches(samples: Iterable[Sampled], size: int) -> Iterator[list[Sampled]]:

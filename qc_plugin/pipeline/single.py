@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qc_plugin.decode import load_artwork, open_video
 from qc_plugin.decode.limits import PROFILES
 from qc_plugin.errors import UsageError
+from qc_plugin.isolation.looks import Wanted
+from qc_plugin.isolation.samples import open_samples
 from qc_plugin.pipeline.extra import with_extra
 from qc_plugin.pipeline.measure import Engines, Measured, Sampled, score_samples
 from qc_plugin.stages.spool import PictureSpool
 from qc_plugin.stages.technical import measure_preview, perceptual_hash
+from qc_plugin.types import Asset
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,21 +31,19 @@ def measure_frame(
     sampled = _sampled(path, frame_index, config, kind)
     measured = Measured(PictureSpool())
     try:
-        return with_extra(score_samples([sampled], engines, measured), [sampled.frame], config)[0]
+        return with_extra(
+            score_samples([sampled], engines.at_scale_of(kind), measured), [sampled.frame], config
+        )[0]
     finally:
         measured.pictures.close()
 
 
 def _sampled(path: Path, frame_index: int, config: RunConfig, kind: AssetKind) -> Sampled:
-    limits = PROFILES[config.limits]
-    if kind == "artwork":
-        _, frame, preview = load_artwork(path, limits=limits)
-        return Sampled(frame, measure_preview(preview), perceptual_hash(preview))
     # `frame_index` counts decoded frames, and seeking lands wrong in some containers: read from the start.
-    with open_video(path, reader=config.reader, limits=limits) as reader:
-        for decoded in reader.decoded(config.sample == "keyframes"):
-            if decoded.index == frame_index:
-                preview = decoded.preview
-                return Sampled(decoded.to_frame(), measure_preview(preview), perceptual_hash(preview))
-            decoded.release()
+    wanted = Wanted(sample=config.sample, indices=(frame_index,))
+    asset, limits = Asset(id="", path=str(path), kind=kind), PROFILES[config.limits]
+    with open_samples(asset, wanted, reader=config.reader, limits=limits, sandbox=config.sandbox) as samples:
+        for look in samples.looks():
+            if look.frame is not None:
+                return Sampled(look.frame, measure_preview(look.preview), perceptual_hash(look.preview))
     raise UsageError(f"{path}: frame {frame_index} could not be decoded again; check the asset again")

@@ -1,0 +1,115 @@
+"""What is wanted of an asset, and walking through it: the same inside a sandbox and without one."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from qc_plugin.decode import load_artwork, open_video, parse_sample, select
+from qc_plugin.types import DecodeStats
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from qc_plugin.decode import Limits, VideoReader
+    from qc_plugin.types import AssetKind, Frame, MediaInfo, Preview
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One decoded frame: always its preview, its RGB where it was wanted."""
+
+    preview: Preview
+    frame: Frame | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which frames come as RGB: those of `sample`, or those with the decode ordinals `indices`."""
+
+    sample: str = "2fps"
+    indices: tuple[int, ...] | None = None
+    most: int = 1_000_000  # RGB pictures; never more than the limits allow
+
+
+class Source(Protocol):
+    """An open asset, decoded or about to be."""
+
+    @property
+    def info(self) -> MediaInfo:
+        """What is known so far."""
+        ...
+
+    @property
+    def stats(self) -> DecodeStats:
+        """Counts so far."""
+        ...
+
+    @property
+    def n_read(self) -> int:
+        """Grows with progress."""
+        ...
+
+    def looks(self) -> Iterator[Look]:
+        """All frames in order, once."""
+        ...
+
+
+@contextmanager
+def open_source(
+    path: str | Path, kind: AssetKind, wanted: Wanted, *, reader: Literal["pyav", "decord"], limits: Limits
+) -> Iterator[Source]:
+    """The asset, decoded in this process. Raises AssetError as `decode` does."""
+    if kind == "artwork":
+        yield _Artwork(*load_artwork(path, limits=limits))
+        return
+    with open_video(path, reader=reader, limits=limits) as video:
+        yield _Video(video, wanted)
+
+
+class _Video:
+    def __init__(self, reader: VideoReader, wanted: Wanted) -> None:
+        self._reader, self._wanted = reader, wanted
+
+    @property
+    def info(self) -> MediaInfo:
+        return self._reader.info
+
+    @property
+    def stats(self) -> DecodeStats:
+        return self._reader.stats
+
+    @property
+    def n_read(self) -> int:
+        return self._reader.n_read
+
+    def looks(self) -> Iterator[Look]:
+        wanted = self._wanted
+        plan = parse_sample(wanted.sample, max_frames=wanted.most)
+        decoded = self._reader.decoded(plan.keyframes_only)
+        if wanted.indices is None:
+            for frame, chosen in select(decoded, plan, info=self._reader.info):
+                yield Look(frame.preview, frame.to_frame() if chosen else None)
+                frame.release()
+            return
+        left = set(wanted.indices)
+        for frame in decoded:
+            if frame.index in left:
+                left.discard(frame.index)
+                yield Look(frame.preview, frame.to_frame())
+            frame.release()
+            if not left:
+                return
+
+
+class _Artwork:
+    n_read = 1
+
+    def __init__(self, info: MediaInfo, frame: Frame, preview: Preview) -> None:
+        self.info, self.stats = info, DecodeStats(n_decoded=1)
+        self._look = Look(preview, frame)
+
+    def looks(self) -> Iterator[Look]:
+        yield self._look
