@@ -35,11 +35,12 @@ def main(descriptor: int, work: Work = decoding.run) -> None:
             request, descriptors = wire.receive(owner, 2)
             if "kill" in request:
                 continue  # it crossed with the end of the decoder
+            asset, channel = descriptors
             pid = os.fork()
             if pid == 0:
-                _child(request, *descriptors, work)
-            for each in descriptors:
-                os.close(each)
+                _child(request, asset, channel, work)
+            os.close(asset)
+            os.close(channel)
             status = _watched(pid, owner)
             _kill_strays()
             wire.send(owner, {"status": status})
