@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-DEEPEST = 3  # a title's file over its genre's over the house's; more could not be followed by reading
+DEEPEST = 3  # a title's file over its genre's over the house's; shipped sets below them do not count
 _BY_ID = ("exclude", "rules")
 _BY_KEY = ("params", "regions", "rank", "verdict")
 _OWN = ("schema", "id", "title", "applies_to", "tests")
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
-_PARAM = re.compile(r"\$\{([a-z][a-z0-9_]*)\}")
+PARAM = re.compile(r"\$\{([a-z][a-z0-9_]*)\}")
 # What a rule set may name by number without any rule using it: see `MeasureLimits`.
 LIMIT_PARAMS = ("evidence_needed", "sharp_face_blur", "sharp_face_sharpness")
 
@@ -92,7 +92,7 @@ def _add_parent(joined: Joined, name: str, place: Place, children: tuple[Path, .
     if any(parent_path.samefile(child) for child in children):
         joined.faults.append(Fault(place, f"`{name}` extends itself in a circle", "remove it from `extends`"))
         return
-    if len(children) >= DEEPEST:
+    if len(children) >= DEEPEST and not is_shipped(parent_path):
         fix = "extend fewer levels"
         joined.faults.append(Fault(place, f"`{name}` would be level {DEEPEST + 1} of {DEEPEST}", fix))
         return
@@ -100,7 +100,7 @@ def _add_parent(joined: Joined, name: str, place: Place, children: tuple[Path, .
     joined.faults += parent.faults
     joined.origins |= parent.origins
     for section in (*_BY_ID, *_BY_KEY):
-        _merge(joined, section, parent.data.get(section))
+        _merge(joined, section, parent.data.get(section), parent.data.at.get(section))
 
 
 def _find_parent(name: str, child: Path) -> Path | None:
@@ -111,6 +111,11 @@ def _find_parent(name: str, child: Path) -> Path | None:
         if candidate.is_file() and not candidate.samefile(child):
             return candidate
     return None
+
+
+def is_shipped(path: Path) -> bool:
+    """Whether `path` is one of our rule sets."""
+    return path.resolve().parent == shipped("rules").resolve()
 
 
 def _known_near(name: str) -> str:
@@ -267,7 +272,7 @@ def _put(joined: Joined, value: object, place: Place, known: dict[str, object], 
         return row
     if not isinstance(value, str) or "${" not in value:
         return value
-    match = _PARAM.fullmatch(value)
+    match = PARAM.fullmatch(value)
     if match is None:
         fault = Fault(place, f"`{value}`: a param stands alone", 'write "${name}" as the whole value')
     elif match[1] not in known:

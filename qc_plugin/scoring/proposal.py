@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from qc_plugin.errors import RuleError
-from qc_plugin.scoring.inherit import join_as_written
+from qc_plugin.scoring.inherit import PARAM, join_as_written
 from qc_plugin.scoring.rule_models import Band
 from qc_plugin.scoring.yaml_source import nearest, plain
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from qc_plugin.scoring.rule_models import Rule
     from qc_plugin.scoring.ruleset import RuleSet
 
-_PARAM = re.compile(r"\$\{([a-z][a-z0-9_]*)\}")
 _DECIDING = ("exclude", "regions", "rules", "rank", "verdict")
 Limits = Mapping[str, float]  # "pass" and perhaps "borderline"
 
@@ -67,14 +65,14 @@ def proposal_yaml(rule: Rule, limits: Limits, source: Path | None) -> str:
 def _param_names(source: Path, rule_id: str) -> dict[str, str]:
     """The param behind each limit of the rule, if it stands behind nothing else."""
     written = plain({k: v for k, v in join_as_written(source).data.items() if k in _DECIDING})
-    uses = _PARAM.findall(str(written))
+    uses = PARAM.findall(str(written))
     assert isinstance(written, dict)
     row: dict[str, dict[str, object]] = next(
         (r for r in written.get("rules", ()) if r.get("id") == rule_id), {}
     )
     found = {}
     for key in ("pass", "borderline"):
-        match = _PARAM.fullmatch(str(next(iter((row.get(key) or {}).values()), "")))
+        match = PARAM.fullmatch(str(next(iter((row.get(key) or {}).values()), "")))
         if match and uses.count(match[1]) == 1:
             found[key] = match[1]
     return found

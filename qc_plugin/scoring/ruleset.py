@@ -113,18 +113,18 @@ class RuleSet:
     @cached_property
     def sha256(self) -> str:
         """SHA-256 (hex) of what decides, as canonical JSON: comments, layout and tests do not matter."""
-        content = self._decisive.model_dump(mode="json", by_alias=True, exclude={"tests"})
+        content = self.decisive.model_dump(mode="json", by_alias=True, exclude={"tests"})
         text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
     @cached_property
     def text(self) -> str:
         """The resolved set as YAML: a rule file of its own that extends nothing and decides the same."""
-        content = self._decisive.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        content = self.decisive.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
 
     @property
-    def _decisive(self) -> ResolvedRules:
+    def decisive(self) -> ResolvedRules:
         """Without the params that have been put in where they were named: those say nothing any more."""
         params = {name: value for name, value in self.resolved.params.items() if name in LIMIT_PARAMS}
         return self.resolved.model_copy(update={"params": params})

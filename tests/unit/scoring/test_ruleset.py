@@ -357,6 +357,18 @@ def test_three_levels_and_no_more(tmp_path):
     assert "level 4 of 3" in lint(_write(tmp_path, "extends: [l3]", "l4"))[0].message
 
 
+def test_shipped_sets_lie_below_the_three_levels(tmp_path):
+    _write(tmp_path, "extends: [thumbnail-candidates]\nparams: {face_blur_bad: 0.20}", "house")
+    _write(tmp_path, "extends: [house]\noverride: {exposure: {severity: info}}", "drama")
+    title = load_rules(
+        _write(tmp_path, "extends: [drama]\nparams: {face_blur_ok: 0.01}\ndisable: [black-bars]", "hamlet")
+    )
+    rules = {rule.id: rule for rule in title.rules}
+    assert (rules["face-motion-blur"].pass_.limit, rules["face-motion-blur"].borderline.limit) == (0.01, 0.20)
+    assert rules["exposure"].severity == "info"
+    assert "black-bars" not in rules
+
+
 # --- identity --------------------------------------------------------------------------------------------
 
 
