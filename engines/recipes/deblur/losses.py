@@ -1,0 +1,101 @@
+"""What training asks for: the picture at rest, its spectrum, the blur again, mask, path, attention."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .paths import CELL, CHORD_SCALE_PX, encode_path, reblur
+
+if TYPE_CHECKING:
+    from .data import Pairs
+    from .model import Analysis, Restored
+
+CHARBONNIER = 0.01
+SMOOTH = 20.0  # cells: keeps overlap losses quiet where almost nothing moved
+REBLUR_OF = 1  # pictures of a batch that are blurred again: sampling with a gradient is slow
+
+
+@dataclass(frozen=True, slots=True)
+class LossWeights:
+    """Share of each term beside the reconstruction."""
+
+    frequency: float = 0.05
+    reblur: float = 0.2
+    mask: float = 0.05
+    path: float = 0.1
+    attention: float = 0.02
+    looked: float = 0.005  # attention of the restorer, at cells
+    gate: float = 0.01
+
+
+def cells_moved(pairs: Pairs) -> Tensor:
+    """(N, 1, h, w): 1 where any pixel of a cell is blurred."""
+    return F.max_pool2d(pairs.blurred, CELL)
+
+
+def analyser_loss(analysis: Analysis, pairs: Pairs, weights: LossWeights) -> tuple[Tensor, dict[str, Tensor]]:
+    """Mask, path, and attention at strides 16 and 8."""
+    cells = cells_moved(pairs)
+    coarse = [F.max_pool2d(cells, s) for s in (4, 2)]
+    terms = {
+        "mask": _mask(analysis.mask, cells),
+        "path": _path(analysis.code, pairs, cells),
+        "attention": torch.stack(
+            [dice(a, c) for a, c in zip(analysis.attention, coarse, strict=True)]
+        ).mean(),
+    }
+    return sum(getattr(weights, k) * v for k, v in terms.items()), terms
+
+
+def restorer_loss(
+    restored: Restored, pairs: Pairs, kept: Tensor, weights: LossWeights
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The picture inside the blur, its spectrum, the blur again, gate, and attention at stride 4."""
+    blurred, cells = pairs.blurred, cells_moved(pairs)
+    terms = {
+        "frequency": _frequency(restored.picture, pairs.still),
+        "reblur": _reblur(restored.picture, pairs, blurred),
+        "looked": torch.stack([dice(a * kept, cells * kept) for a in restored.attention]).mean(),
+        "gate": F.mse_loss(restored.gate, blurred),
+    }
+    picture = reconstruction(restored.picture, pairs.still, blurred)
+    return picture + sum(getattr(weights, k) * v for k, v in terms.items()), {"picture": picture} | terms
+
+
+def reconstruction(picture: Tensor, still: Tensor, blurred: Tensor) -> Tensor:
+    """Charbonnier, ten times heavier where the picture moved."""
+    weight = blurred + 0.1
+    error = ((picture - still).square() + CHARBONNIER**2).sqrt() - CHARBONNIER
+    return (error * weight).sum() / (weight.sum() * 3 + 1)
+
+
+def _frequency(picture: Tensor, still: Tensor) -> Tensor:
+    difference = torch.fft.rfft2(picture - still, norm="ortho")
+    return difference.abs().mean()
+
+
+def _reblur(picture: Tensor, pairs: Pairs, blurred: Tensor) -> Tensor:
+    """Blurring the result along the true path must give the input back."""
+    n = REBLUR_OF
+    again = reblur(picture[:n], pairs.path[:n])
+    return ((again - pairs.moved[:n]).abs() * blurred[:n]).sum() / (blurred[:n].sum() * 3 + 1)
+
+
+def _mask(logit: Tensor, cells: Tensor) -> Tensor:
+    return F.binary_cross_entropy_with_logits(logit, cells) + dice(torch.sigmoid(logit), cells)
+
+
+def _path(code: Tensor, pairs: Pairs, cells: Tensor) -> Tensor:
+    error = F.smooth_l1_loss(code, encode_path(pairs.path), beta=2 / CHORD_SCALE_PX, reduction="none")
+    return (error * cells).sum() / (cells.sum() + 1)
+
+
+def dice(p: Tensor, mask: Tensor) -> Tensor:
+    """1 - Dice of each picture, averaged."""
+    overlap = (p * mask).sum((1, 2, 3))
+    return (1 - (2 * overlap + SMOOTH) / (p.sum((1, 2, 3)) + mask.sum((1, 2, 3)) + SMOOTH)).mean()
