@@ -80,13 +80,14 @@ def calibrate(
     *,
     rules: str | None = None,
     goal: Goal | None = None,
+    drop_contradictory: bool = False,
 ) -> Calibration:
     """Hold the limits of `rule_id` against `decisions` on frames of `reports` (files, or folders of them).
 
     `rules` is the set the rule is of, by default the one the reports were judged by. All reports count for
     what would change. Raises UsageError or RuleError for what cannot be used; lesser things are warnings.
     """
-    decided, warnings = read_decisions(decisions)
+    decided, warnings = read_decisions(decisions, drop_contradictory=drop_contradictory)
     files, unreadable = _newest(reports)
     chosen, source = _rules(files, config, rules)
     rule = rule_named(chosen, rule_id)

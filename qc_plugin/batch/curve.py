@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import cv2
@@ -20,13 +19,14 @@ Picture = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 _SIZE = (1120, 640)
-_LEFT, _TOP, _RIGHT, _BOTTOM = 70, 90, 1090, 470  # of the curves
+_LEFT, _TOP, _RIGHT, _BOTTOM = 78, 90, 1080, 470  # of the curves
 _RUG_TOP, _RUG_STEP = 520, 26  # rows of labelled frames below
 _INK, _GREY, _GRID = (40, 40, 40), (110, 110, 110), (225, 225, 225)
-# Distinct in lightness as well as in hue; each line is also named at its end or in the legend.
-_BANDS: dict[str, Colour] = {"pass": (0, 90, 160), "borderline": (190, 80, 0)}
+# Told apart by width as well as by colour, for those who see no difference between the two.
+_BANDS: dict[str, tuple[Colour, int]] = {"pass": ((0, 90, 160), 3), "borderline": ((190, 80, 0), 1)}
 _DECISIONS = ("accept", "deblur", "review", "reject")
 _FRACTION_BITS = 4
+_DASH_PX = 7.0
 
 
 def draw_curve(found: Calibration) -> Picture:
@@ -35,10 +35,10 @@ def draw_curve(found: Calibration) -> Picture:
     axis = _Axis([label.value for label in found.labels], list(found.limits.values()))
     _grid(canvas, axis)
     for band, steps in found.steps.items():
-        colour = _BANDS[band]
-        _line(canvas, [(axis.x(s.limit), axis.y(s.recall)) for s in steps], colour)
+        colour, _ = _BANDS[band]
+        _line(canvas, [(axis.x(s.limit), axis.y(s.recall)) for s in steps], band)
         told = [(axis.x(s.limit), axis.y(s.precision)) for s in steps if s.precision is not None]
-        _line(canvas, told, colour, broken=True)
+        _line(canvas, told, band, broken=True)
         _upright(canvas, axis.x(found.current[band].limit), _GREY, f"now {found.current[band].limit:g}", 76)
         _upright(canvas, axis.x(found.limits[band]), colour, f"{band} {found.limits[band]:g}", 58)
     _rug(canvas, found, axis)
@@ -76,26 +76,26 @@ def _grid(canvas: Picture, axis: _Axis) -> None:
     cv2.rectangle(canvas, (_LEFT, _TOP), (_RIGHT, _BOTTOM), _GREY, 1)
 
 
-def _line(
-    canvas: Picture, points: Sequence[tuple[float, float]], colour: Colour, *, broken: bool = False
-) -> None:
-    scale = 1 << _FRACTION_BITS
-    fixed = [(round(x * scale), round(y * scale)) for x, y in points]
-    if len(fixed) == 1:
-        cv2.circle(canvas, fixed[0], 3 * scale, colour, -1, cv2.LINE_AA, _FRACTION_BITS)
-    for start, end in pairwise(fixed):
-        for first, last in _dashes(start, end) if broken else [(start, end)]:
-            cv2.line(canvas, first, last, colour, 2, cv2.LINE_AA, _FRACTION_BITS)
+def _line(canvas: Picture, points: Sequence[tuple[float, float]], band: str, *, broken: bool = False) -> None:
+    colour, width = _BANDS[band]
+    for piece in _dashes(points) if broken else [points]:
+        fixed = np.rint(np.array(piece) * (1 << _FRACTION_BITS)).astype(np.int32)
+        cv2.polylines(canvas, [fixed], isClosed=False, color=colour, thickness=width,
+                      lineType=cv2.LINE_AA, shift=_FRACTION_BITS)  # fmt: skip
 
 
-def _dashes(
-    start: tuple[int, int], end: tuple[int, int], dash_px: float = 5.0
-) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Pieces of the way from `start` to `end`, every other one left out; short ways keep one piece."""
-    there = np.array(end, float) - np.array(start, float)
-    n = max(1, int(np.hypot(*there) / (dash_px * (1 << _FRACTION_BITS))))
-    places = [tuple(int(v) for v in np.array(start) + there * i / n) for i in range(n + 1)]
-    return [((a[0], a[1]), (b[0], b[1])) for a, b in zip(places[::2], places[1::2], strict=False)]
+def _dashes(points: Sequence[tuple[float, float]]) -> list[list[tuple[float, float]]]:
+    """Every other stretch of `_DASH_PX` along the way, however many points lie in it."""
+    places = np.array(points, float).reshape(-1, 2)
+    way = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(places, axis=0).T))])
+    pieces = []
+    for start in np.arange(0.0, max(way[-1], 1.0), 2 * _DASH_PX):
+        inside = way[(way > start) & (way < start + _DASH_PX)]
+        stops = np.array([start, *inside, min(start + _DASH_PX, way[-1])])
+        pieces.append(
+            [(float(np.interp(s, way, places[:, 0])), float(np.interp(s, way, places[:, 1]))) for s in stops]
+        )
+    return pieces
 
 
 def _upright(canvas: Picture, x: float, colour: Colour, text: str, text_y: int) -> None:
@@ -113,7 +113,7 @@ def _rug(canvas: Picture, found: Calibration, axis: _Axis) -> None:
         _text(canvas, decision, (8, y + 14), _INK)
         for value in values:
             cv2.line(canvas, (round(axis.x(value)), y), (round(axis.x(value)), y + 16), _INK, 1)
-        _text(canvas, str(len(values)), (_RIGHT + 4, y + 14), _GREY)
+        _text(canvas, str(len(values)), (_RIGHT + 8, y + 14), _GREY)
 
 
 def _legend(canvas: Picture, found: Calibration) -> None:
@@ -130,9 +130,9 @@ def _legend(canvas: Picture, found: Calibration) -> None:
     for band in found.steps:
         what = "not accepted" if band == "pass" else "rejected"
         for kind, broken in (("recall", False), ("precision", True)):
-            _line(canvas, [(x, 38.0), (x + 34, 38.0)], _BANDS[band], broken=broken)
-            _text(canvas, f"{kind} of {what}", (x + 40, 42), _BANDS[band])
-            x += 225
+            _line(canvas, [(x, 38.0), (x + 34, 38.0)], band, broken=broken)
+            _text(canvas, f"{kind} of {what}", (x + 40, 42), _BANDS[band][0])
+            x += 275
 
 
 def _text(canvas: Picture, text: str, place: tuple[int, int], colour: Colour, size: float = 0.45) -> None:

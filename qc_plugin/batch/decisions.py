@@ -40,24 +40,29 @@ class Decided:
     decision: Decision
 
 
-def read_decisions(path: Path) -> tuple[list[Decided], list[str]]:
-    """One decision a frame, and a sentence on those that contradict each other (none of them is used).
+def read_decisions(path: Path, *, drop_contradictory: bool = False) -> tuple[list[Decided], list[str]]:
+    """One decision a frame, in the order of the file, and sentences about frames that were dropped.
 
-    Raises UsageError naming the line that is not one of ours.
+    Raises UsageError naming the line that is not one of ours, and for frames that are decided in two ways,
+    unless `drop_contradictory` leaves those out.
     """
-    seen: dict[tuple[str, int], dict[Decision, int]] = {}
     first: dict[tuple[str, int], Decided] = {}
+    said: dict[tuple[str, int], dict[Decision, int]] = {}
     for number, text in enumerate(_text(path).split("\n"), 1):
         if not text.strip():
             continue
         line = _parse(text, path, number)
         key = line.asset_id, line.frame_index
-        seen.setdefault(key, {}).setdefault(line.decision, number)
         first.setdefault(key, Decided(line.asset_id, line.judge_key, line.frame_index, line.decision))
+        said.setdefault(key, {}).setdefault(line.decision, number)
     if not first:
         raise UsageError(f"{path}: holds no decision; save one from the page that `qc-plugin review` writes")
-    clear = [decided for key, decided in first.items() if len(seen[key]) == 1]
-    return clear, _contradictions(path, {key: said for key, said in seen.items() if len(said) > 1})
+    clashing = {key: lines for key, lines in said.items() if len(lines) > 1}
+    if clashing and not drop_contradictory:
+        fix = "keep the line that holds, or leave all of them out with --drop-contradictory"
+        raise UsageError(f"{_contradiction(path, clashing)}; {fix}")
+    clear = [decided for key, decided in first.items() if key not in clashing]
+    return clear, [f"{_contradiction(path, clashing)}; none of them is used"] if clashing else []
 
 
 def _text(path: Path) -> str:
@@ -83,18 +88,12 @@ def _parse(text: str, path: Path, number: int) -> _Line:
         ) from error
 
 
-def _contradictions(path: Path, clashing: dict[tuple[str, int], dict[Decision, int]]) -> list[str]:
-    if not clashing:
-        return []
+def _contradiction(path: Path, clashing: dict[tuple[str, int], dict[Decision, int]]) -> str:
     told = [
         f"frame {frame} of {asset[:16]} ("
-        + ", ".join(f"{decision} in line {line}" for decision, line in said.items())
+        + ", ".join(f"{decision} in line {line}" for decision, line in lines.items())
         + ")"
-        for (asset, frame), said in clashing.items()
+        for (asset, frame), lines in clashing.items()
     ]
     more = f" and {len(told) - _N_NAMED} more" if len(told) > _N_NAMED else ""
-    sentence = (
-        f"{path}: {len(told)} frames are decided in two ways and are not used: "
-        f"{'; '.join(told[:_N_NAMED])}{more}; keep the line that holds"
-    )
-    return [sentence]
+    return f"{path}: {len(told)} frames are decided in two ways: {'; '.join(told[:_N_NAMED])}{more}"

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from qc_plugin.types import AssetReport, FrameRow
 
     Progress = Callable[["Rejudged", int, int], None]
+    _Stored = tuple[Path, AssetReport]
 
 N_CALLS = 20
 Change = tuple[str, str]  # from what to what
@@ -39,6 +40,7 @@ class Rejudged:
     """What new rules make of one asset; small, and safe to send between processes.
 
     `frames` counts all frames by (decision before, decision after); an excluded frame is "left out".
+    `source` is the report compared with, `measured` the one whose measures were judged by `rules_id`.
     `calls` are its changed frames, the closest to a limit first. `lost` counts blur values that the old rules
     kept out of the report and the new ones would ask for. `problem` says why there is no new report.
     """
@@ -46,6 +48,8 @@ class Rejudged:
     uri: str
     asset_id: str
     source: Path
+    rules_id: str = ""
+    measured: Path | None = None
     verdict: Change = ("error", "error")
     report: Path | None = None
     written: bool = False
@@ -179,7 +183,7 @@ class _Worker:
     def _judge(self, asset: StoredAsset) -> Rejudged:
         reports = [(path, read_report(path)) for path in asset.reports]
         rules = self._rules_for(reports[-1][1])
-        path, before, fullest = _choose(reports, rules)
+        (path, before), (measured, fullest) = _choose(reports, rules)
         after = judge_again(fullest, rules)
         root = self._root or root_of(path)
         target = report_path(root, after)
@@ -190,6 +194,8 @@ class _Worker:
             uri=after.asset.path,
             asset_id=after.asset.id,
             source=path,
+            rules_id=rules.id,
+            measured=measured,
             verdict=(before.verdict, after.verdict),
             report=target,
             written=not there and not self._dry_run,
@@ -208,18 +214,16 @@ class _Worker:
             raise RuleError(f"{report.asset.path}: {error}") from error
 
 
-def _choose(
-    reports: Sequence[tuple[Path, AssetReport]], rules: RuleSet
-) -> tuple[Path, AssetReport, AssetReport]:
-    """What to compare with, its path, and the report with most values of the same measures.
+def _choose(reports: Sequence[_Stored], rules: RuleSet) -> tuple[_Stored, _Stored]:
+    """What to compare with, and the report with most values of the same measures.
 
     Compared is the newest report by other rules, so that asking again gives the same answer. Rules that need
     much evidence keep blur values out of their reports; a report by other rules may still have them.
     """
     others = [each for each in reports if each[1].provenance.rules_sha256 != rules.sha256]
-    path, before = (others or reports)[-1]
-    fullest = max((report for _, report in reports), key=_n_values)
-    return path, before, fullest if _n_values(fullest) > _n_values(before) else before
+    before = (others or reports)[-1]
+    fullest = max(reports, key=lambda each: _n_values(each[1]))
+    return before, fullest if _n_values(fullest[1]) > _n_values(before[1]) else before
 
 
 def _n_values(report: AssetReport) -> int:

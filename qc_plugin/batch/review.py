@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from qc_plugin.config import RunConfig
-    from qc_plugin.types import AssetReport, Frame
+    from qc_plugin.types import AssetReport, Frame, FrameRow
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -62,9 +62,22 @@ def make_review(
     """
     paths = report_files(reports)
     loaded = [read_report(path) for path in paths]
+    chosen = zip(paths, loaded, shared(loaded, most), strict=True)
+    return write_page_of(list(chosen), config, out, assets=assets, heat=heat)
+
+
+def write_page_of(
+    chosen: Sequence[tuple[Path, AssetReport, tuple[FrameRow, ...]]],
+    config: RunConfig,
+    out: Path,
+    *,
+    assets: Path | None = None,
+    heat: bool = False,
+) -> Review:
+    """As `make_review`, for rows chosen already: (the report's file, which names its repairs; it; rows)."""
     segmenter = _segmenter(config) if heat else None
     shown, missing = [], []
-    for path, report, rows in zip(paths, loaded, shared(loaded, most), strict=True):
+    for path, report, rows in chosen:
         wanted = {row.score.frame_index for row in rows}
         found = _pictures(report, wanted, config, assets, segmenter) if wanted else _Found()
         if found.why_not:

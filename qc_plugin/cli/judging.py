@@ -11,7 +11,9 @@ import typer
 from qc_plugin.batch.calibrate import Goal
 from qc_plugin.batch.calibrate import calibrate as calibrate_rule
 from qc_plugin.batch.curve import draw_curve
+from qc_plugin.batch.rejudge import RejudgeResult
 from qc_plugin.batch.rejudge import rejudge as rejudge_reports
+from qc_plugin.batch.review_calls import review_calls
 from qc_plugin.cli import options as o
 from qc_plugin.cli.judging_screen import (
     calibration_lines,
@@ -21,6 +23,7 @@ from qc_plugin.cli.judging_screen import (
     rejudge_json,
 )
 from qc_plugin.cli.screen import err, out
+from qc_plugin.config import RunConfig
 from qc_plugin.errors import UsageError
 from qc_plugin.scoring.proposal import proposal_yaml
 from qc_plugin.stages.pictures import write_png
@@ -41,10 +44,16 @@ def rejudge(
     target: Annotated[
         Optional[Path], typer.Option("--reports", help="Folder to write to; default: beside each report.")
     ] = None,
+    review: Annotated[
+        Optional[Path], typer.Option("--review", help="Write a review page of the closest calls (decodes).")
+    ] = None,
+    assets: Annotated[
+        Optional[Path], typer.Option("--assets", help="For --review: folder with the assets, if they moved.")
+    ] = None,
     config: o.ConfigFile = None,
     as_json: o.Json = False,
 ) -> int:
-    """Example: qc-plugin rejudge qc-reports --rules new.yaml --diff --dry-run
+    """Example: qc-plugin rejudge qc-reports --rules new.yaml --diff --dry-run --review calls.html
 
     Judge stored measures by other rules: new reports beside the old, nothing decoded. Exit code 2 when a
     report could not be read; the others are judged.
@@ -65,9 +74,23 @@ def rejudge(
         print_summary(result, dry_run=dry_run)
         if diff or dry_run:
             print_changes(result)
+    if review is not None:
+        _review_calls(result, rules, run, review, assets)
     for warning in result.warnings:
         err.print(warning, markup=False, soft_wrap=True)
     return result.exit_code
+
+
+def _review_calls(
+    result: RejudgeResult, rules: list[str], run: RunConfig, page: Path, assets: Path | None
+) -> None:
+    if not result.closest():
+        err.print("no decision changes: there is no closest call, and no page was written")
+        return
+    made = review_calls(result, rules, run, page, assets=assets)
+    for asset, why in made.without_pictures:
+        err.print(f"no pictures of {asset}: {why}", soft_wrap=True, markup=False)
+    err.print(f"closest calls: {made.page}", soft_wrap=True, markup=False)
 
 
 def calibrate(
@@ -85,12 +108,17 @@ def calibrate(
     target: Annotated[
         Optional[Path], typer.Option("--out", help="Write the proposal (YAML); default: standard output.")
     ] = None,
+    drop_contradictory: Annotated[
+        bool, typer.Option("--drop-contradictory", help="Leave out frames that are decided in two ways.")
+    ] = False,
     config: o.ConfigFile = None,
 ) -> int:
     """Example: qc-plugin calibrate decisions.jsonl qc-reports --rule face-motion-blur --curve limits.png
 
     Hold the limits of a rule against what people decided, and propose others. Rule files are never written.
     """
+    if target is not None and target.exists():
+        raise UsageError(f"{target}: is there already and is not overwritten; choose another --out")
     found = calibrate_rule(
         decisions,
         reports,
@@ -98,30 +126,29 @@ def calibrate(
         o.settings(config),
         rules=rules,
         goal=Goal(recall=recall, precision=precision),
+        drop_contradictory=drop_contradictory,
     )
     for warning in found.warnings:
         err.print(f"note: {warning}", markup=False, soft_wrap=True)
     table = calibration_lines(found)
     block = proposal_yaml(found.rule, found.limits, found.source)
     text = "".join(f"# {line}".rstrip() + "\n" for line in table) + block
-    if target is None:
-        print(text, end="")
-    else:
-        _write_new(target, text)
-        print("\n".join(table))
-        out.print(f"proposal: {target}", markup=False, soft_wrap=True)
     if curve is not None:
         write_png(curve, draw_curve(found))
         err.print(f"curve: {curve}", markup=False, soft_wrap=True)
+    if target is None:
+        print(text, end="")
+        return 0
+    _write_new(target, text)
+    print("\n".join(table))
+    out.print(f"proposal: {target}", markup=False, soft_wrap=True)
     return 0
 
 
 def _write_new(path: Path, text: str) -> None:
-    """Write a file that is not there yet: what is there may be a rule file of someone."""
+    """Never over a file that has come meanwhile: it may be a rule file of someone."""
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
-    except FileExistsError as error:
-        raise UsageError(f"{path}: is there already and is not overwritten; choose another --out") from error
     except OSError as error:
         raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error

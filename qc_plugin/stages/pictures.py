@@ -47,9 +47,7 @@ def write_png(path: Path, rgb: NDArray[np.uint8]) -> None:
     try:
         path.write_bytes(data.tobytes())
     except OSError as error:
-        raise UsageError(
-            f"{path}: cannot be written ({error.strerror}); choose another file with --out"
-        ) from error
+        raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another file") from error
 
 
 def shrink(rgb: NDArray[np.uint8], long_side_px: int) -> NDArray[np.uint8]:
