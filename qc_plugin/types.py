@@ -276,12 +276,30 @@ class FrameRank:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """Receipt of a repair that a rule asked for. Never a change of what was measured: the source stays.
+
+    `before` and `after` are the worst value of the rule's measure among its regions; `refused_why` says why
+    the original was kept. `patch_uri` is the repaired picture, relative to the report's folder.
+    """
+
+    status: Literal["accepted", "refused"]
+    pixels_changed: int
+    share: float  # of the frame's pixels
+    before: float
+    after: float
+    refused_why: str | None = None
+    patch_uri: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FrameRow:
-    """One row of the report: what was measured, decided and ranked."""
+    """One row of the report: what was measured, decided, ranked, and whether it could be repaired."""
 
     score: FrameScore
     judgement: FrameJudgement
     rank: FrameRank
+    repair: Repair | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

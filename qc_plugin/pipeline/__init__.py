@@ -1,22 +1,25 @@
 """THE composer: one asset through the stages. Read this file first, then `measure.py` and `judge.py`.
 
 decode -> technical measures, motion blur, regions, sharpness (per sampled frame) -> shots and tracks (once
-the clip is known) -> rules -> ranking -> report. No stage knows another; only this package joins them.
+the clip is known) -> rules -> ranking -> repairs that rules ask for -> report. No stage knows another; only
+this package joins them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qc_plugin.pipeline.judge import judge_scores
 from qc_plugin.pipeline.measure import Engines, Measured, Watch, measure_artwork, measure_video, timed
+from qc_plugin.pipeline.repair import Bench, deblurrer_of, repair_frames
+from qc_plugin.stages.spool import PictureSpool
 from qc_plugin.types import Asset, AssetReport, Coverage, Provenance
 
 if TYPE_CHECKING:
     from qc_plugin.config import RunConfig
     from qc_plugin.scoring.ruleset import RuleSet
-    from qc_plugin.stages.spool import PictureSpool
 
 __all__ = ["Checked", "Engines", "Watch", "check_asset"]
 
@@ -28,10 +31,12 @@ class Checked:
     report: AssetReport
     pictures: PictureSpool
     stopped: bool = False  # by `watch`: a part, to be done again with more time
+    repaired: PictureSpool = field(default_factory=PictureSpool)  # frames whose repair was accepted
 
     def close(self) -> None:
         """Give the pictures' space back."""
         self.pictures.close()
+        self.repaired.close()
 
 
 def check_asset(
@@ -51,7 +56,12 @@ def check_asset(
     measured = measure(asset, engines.at_scale_of(asset.kind), config, watch)
     with timed(measured.seconds, "judge"):
         report = _judge(asset, measured, rules, provenance)
-    return Checked(report, measured.pictures, measured.stopped)
+    checked = Checked(report, measured.pictures, measured.stopped)
+    if config.repair and not measured.stopped:
+        with timed(measured.seconds, "repair"):
+            bench = Bench(engines.segmenter, partial(deblurrer_of, config))
+            checked.report = repair_frames(report, measured.pictures, checked.repaired, bench, rules)
+    return checked
 
 
 def _judge(asset: Asset, measured: Measured, rules: RuleSet, provenance: Provenance) -> AssetReport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from qc_plugin.report.schema import FRAME_MEASURES, RANK_COLUMNS, REGION_MEASURES
@@ -18,6 +19,7 @@ from qc_plugin.types import (
     FrameScore,
     Region,
     RegionScore,
+    Repair,
     Rle,
 )
 
@@ -36,7 +38,9 @@ def rows_of(report: AssetReport) -> list[Row]:
 
 def frame_of(row: Row) -> FrameRow:
     """The frame a row was made from; columns that an older file lacks count as empty."""
-    return FrameRow(score=_score_of(row), judgement=_judgement_of(row), rank=_rank_of(row))
+    return FrameRow(
+        score=_score_of(row), judgement=_judgement_of(row), rank=_rank_of(row), repair=_repair_of(row)
+    )
 
 
 def _row(frame: FrameRow, fps: float | None) -> Row:
@@ -61,7 +65,7 @@ def _row(frame: FrameRow, fps: float | None) -> Row:
         "blur_rle": {"h": score.blur.height, "w": score.blur.width, "counts": score.blur.counts}
         if score.blur
         else None,
-        "repair": None,  # filled when frames are deblurred
+        "repair": _repair_struct(frame.repair),
         "phash": score.phash,
     }
 
@@ -211,6 +215,27 @@ def _region_of(struct: Row, frame_index: int) -> RegionScore:
 def _measures_of(row: Row, known: Iterable[str]) -> dict[str, float]:
     named = {name: row[name] for name in known if row.get(name) is not None}
     return named | dict(row.get("measures_other") or ())
+
+
+def _repair_struct(repair: Repair | None) -> Row | None:
+    if repair is None:
+        return None
+    return {
+        "status": repair.status,
+        "pixels_changed": repair.pixels_changed,
+        "share": repair.share,
+        "before": repair.before,
+        "after": repair.after,
+        "refused_why": _optional(repair.refused_why),
+        "patch_uri": _optional(repair.patch_uri),
+    }
+
+
+def _repair_of(row: Row) -> Repair | None:
+    struct = row.get("repair")
+    if struct is None:
+        return None
+    return Repair(**{field.name: struct.get(field.name) for field in dataclasses.fields(Repair)})
 
 
 def _box_columns(box: Iterable[float]) -> Row:

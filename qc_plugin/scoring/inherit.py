@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 DEEPEST = 3  # a title's file over its genre's over the house's; shipped sets below them do not count
 _BY_ID = ("exclude", "rules")
-_BY_KEY = ("params", "regions", "rank", "verdict")
+_BY_KEY = ("params", "regions", "rank", "verdict", "repair")
 _OWN = ("schema", "id", "title", "applies_to", "tests")
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 PARAM = re.compile(r"\$\{([a-z][a-z0-9_]*)\}")
@@ -246,7 +246,7 @@ def _put_params(joined: Joined) -> None:
     params = joined.data.get("params")
     known = dict(params) if isinstance(params, Block) else {}
     used: set[str] = set()
-    for section in ("exclude", "regions", "rules", "rank", "verdict"):
+    for section in ("exclude", "regions", "rules", "rank", "verdict", "repair"):
         if section in joined.data:
             joined.data[section] = _put(joined, joined.data[section], joined.data.at[section], known, used)
     own = joined.source.data.get("params")

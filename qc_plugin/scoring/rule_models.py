@@ -194,6 +194,20 @@ class VerdictRules(_Model):
     review_if: dict[str, Threshold] = Field(default_factory=dict)
 
 
+class RepairRules(_Model):
+    """What a repair must prove before it is accepted; every rule that asked for it must pass as well.
+
+    `blur_falls_by`: of the coverage measured before, in coverage. `reblur_db`: how well the result, blurred
+    along the path that was found, must explain the input (PSNR of the changed pixels). `change_at_most`: of
+    the coarse look of a face or hand, as a share of full scale. `frames`: repaired at most, best first.
+    """
+
+    blur_falls_by: Share = 0.05
+    reblur_db: NotNegative = 30.0
+    change_at_most: Share = 0.04
+    frames: Whole = 8
+
+
 class GivenRegion(BaseModel):
     """A region of a test case; keys beyond these are measures of it."""
 
@@ -246,6 +260,7 @@ class ResolvedRules(_Model):
     rules: tuple[Rule, ...] = ()
     rank: Rank = Rank.model_validate({})
     verdict: VerdictRules = Field(default_factory=VerdictRules)
+    repair: RepairRules = Field(default_factory=RepairRules)
     tests: tuple[RuleTest, ...] = ()
 
 

@@ -22,6 +22,7 @@ from qc_plugin.scoring.rule_models import (
     Exclude,
     Rank,
     Ratio,
+    RepairRules,
     ResolvedRules,
     Rule,
     RuleFile,
@@ -84,6 +85,11 @@ class RuleSet:
     def verdict(self) -> VerdictRules:
         """What frames mean for the asset."""
         return self.resolved.verdict
+
+    @property
+    def repair(self) -> RepairRules:
+        """What a repair must prove."""
+        return self.resolved.repair
 
     @property
     def tests(self) -> tuple[RuleTest, ...]:

@@ -39,9 +39,9 @@ def cells_moved(pairs: Pairs) -> Tensor:
 
 
 def analyser_loss(analysis: Analysis, pairs: Pairs, weights: LossWeights) -> tuple[Tensor, dict[str, Tensor]]:
-    """Mask, path, and attention at strides 16 and 8."""
+    """Mask, path, and attention at strides 32 and 8."""
     cells = cells_moved(pairs)
-    coarse = [F.max_pool2d(cells, s) for s in (4, 2)]
+    coarse = [F.max_pool2d(cells, s) for s in (8, 2)]
     terms = {
         "mask": _mask(analysis.mask, cells),
         "path": _path(analysis.code, pairs, cells),

@@ -1,6 +1,6 @@
 """The pruned local deblurrer.
 
-An analyser at strides 4 to 32 finds what moved and along which path; a restorer at stride 4 runs on the cells
+An analyser at half scale finds what moved and along which path; a restorer at stride 4 runs on the cells
 that moved only. A cell is 4 x 4 pixels. Nothing pools over the picture and the restorer does not normalise,
 so that a cell's result depends on its neighbours alone and cells can be left out exactly.
 """
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engines.recipes.motion_blur.model import BandEnergy
+from engines.recipes.motion_blur.model import Segmenter
 
 from .paths import (
     CELL,
@@ -26,25 +26,24 @@ from .paths import (
     to_pixels,
 )
 
-SIZE_MULTIPLE = 32
+SIZE_MULTIPLE = 128
 PIXELS = CELL * CELL
 GUIDED = PIXELS * (3 + N_SAMPLED)  # inputs of the restorer from pictures, per cell
-ORIENTATIONS = 4  # of the band energies
 GRID_MARGIN = 2  # cells kept around those found, so that the restorer sees their surroundings
 
 
 @dataclass(frozen=True, slots=True)
 class Widths:
-    """Channels of the analyser at strides 4, 8, 16, 32, of the restorer, and its number of blocks."""
+    """Channels of the analyser's own layers, of the restorer, and its number of blocks."""
 
-    analyser: tuple[int, int, int, int] = (32, 64, 96, 128)
+    analyser: int = 96
     restorer: int = 64
     blocks: int = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Analysis:
-    """`mask` logit (N, 1, h, w) and `code` (N, 4, h, w, see `paths`) at cells; attention at strides 16, 8."""
+    """`mask` logit (N, 1, h, w) and `code` (N, 4, h, w, see `paths`) at cells; attention at strides 32, 8."""
 
     mask: Tensor
     code: Tensor
@@ -106,38 +105,45 @@ class Attend(nn.Module):
 
 
 class Analyser(nn.Module):
-    """RGB (N, 3, H, W) in [0, 1], sides multiples of 32 -> `Analysis`."""
+    """RGB (N, 3, H, W) in [0, 1], sides multiples of 128 -> `Analysis`.
 
-    def __init__(self, widths: tuple[int, int, int, int]) -> None:
+    The trained network of the motion_blur engine at half scale, its features read out anew: it knows where
+    blur is and how far it reaches, and at half scale it costs a fifth of the restorer.
+    """
+
+    def __init__(self, n: int) -> None:
         super().__init__()
-        at_4, at_8, at_16, at_32 = widths
-        self.energy = BandEnergy(ORIENTATIONS)
-        self.enter = ConvNorm(8 * ORIENTATIONS + 3, at_4)
-        self.down_8 = ConvNorm(at_4, at_8, stride=2)
-        self.at_8 = ConvNorm(at_8, at_8)
-        self.down_16 = ConvNorm(at_8, at_16, stride=2)
-        self.at_16 = nn.Sequential(ConvNorm(at_16, at_16), ConvNorm(at_16, at_16))
-        self.down_32 = ConvNorm(at_16, at_32, stride=2)
-        self.at_32 = nn.Sequential(ConvNorm(at_32, at_32), ConvNorm(at_32, at_32))
-        self.up_16, self.fuse_16 = nn.Conv2d(at_32, at_16, 1), ConvNorm(at_16, at_16)
-        self.attend_16, self.attend_8 = Attend(at_16), Attend(at_8)
-        self.up = nn.Conv2d(at_16, at_8, 1)
-        self.fuse = ConvNorm(at_8, at_8)
-        self.head = nn.Conv2d(at_8, 5 * 4, 1)
+        self.backbone = Segmenter()
+        fine, far = self.backbone.widths.channels[0], self.backbone.widths.channels[2]
+        self.attend_far, self.enter = nn.Conv2d(far, 1, 1), ConvNorm(fine, n)
+        self.attend = Attend(n)
+        self.refine = ConvNorm(n, n)
+        self.head = nn.Conv2d(n, 5 * 4, 1)
+
+    def train(self, mode: bool = True) -> Analyser:
+        """The backbone's norms keep what they learnt."""
+        super().train(mode)
+        self.backbone.eval()
+        return self
 
     def forward(self, rgb: Tensor) -> Analysis:
-        """Mask, path and attention."""
-        x = self.down_8(self.enter(self.energy(rgb)))
-        skip = self.at_8(x)
-        deep = self.down_16(skip)
-        deep = deep + self.at_16(deep)
-        far = self.down_32(deep)
-        far = F.interpolate(self.up_16(far + self.at_32(far)), scale_factor=2.0, mode="nearest")
-        deep, attention_16 = self.attend_16(self.fuse_16(far + deep))
-        x = F.interpolate(self.up(deep), scale_factor=2.0, mode="nearest") + skip
-        x, attention_8 = self.attend_8(self.fuse(x))
-        out = F.pixel_shuffle(self.head(x), 2)
-        return Analysis(out[:, :1], out[:, 1:], (attention_16, attention_8))
+        """Mask, path and attention (strides 32 and 8)."""
+        fine, far = self.backbone.features(F.avg_pool2d(rgb, 2))
+        attention_far = torch.sigmoid(self.attend_far(far))
+        x = fine * (0.5 + 0.5 * F.interpolate(attention_far, scale_factor=4.0, mode="nearest"))
+        x, attention = self.attend(self.enter(x))
+        out = F.pixel_shuffle(self.head(self.refine(x)), 2)
+        return Analysis(out[:, :1], out[:, 1:], (attention_far, attention))
+
+    def on_crops(self, rgb: Tensor) -> Analysis:
+        """Of pictures of any size in multiples of 32: mirrored at their ends, the rest cut off again."""
+        height, width = rgb.shape[-2:]
+        below, right = (-side % SIZE_MULTIPLE for side in (height, width))
+        made = self(F.pad(rgb, (0, right, 0, below), mode="reflect"))
+        mask, code = (m[..., : height // CELL, : width // CELL] for m in (made.mask, made.code))
+        parts = zip(made.attention, (32, 8), strict=True)
+        far, near = (m[..., : height // s, : width // s] for m, s in parts)
+        return Analysis(mask, code, (far, near))
 
 
 class Block(nn.Module):
@@ -232,12 +238,25 @@ def true_code(path: Tensor) -> Tensor:
 
 def macs(height: int, width: int, kept: float, widths: Widths | None = None) -> dict[str, float]:
     """Multiply-adds on a picture: of the analyser, the restorer on all cells, and on the kept share."""
-    w = widths or Widths()
-    a, b, c, d = w.analyser
-    at_4, at_8, at_16, at_32 = (height * width / s**2 for s in (4, 8, 16, 32))
-    bands = 2 * ORIENTATIONS * 49 * height * width * (1 + 1 / 4 + 1 / 16)
-    analyser = bands + at_4 * (8 * ORIENTATIONS + 3) * a * 9 + at_8 * (a * b * 9 + 2 * b * b * 9 + b * 20)
-    analyser += at_16 * (b * c * 9 + 3 * c * c * 9 + c * b) + at_32 * (c * d * 9 + 2 * d * d * 9 + d * c)
+    w, at_4 = widths or Widths(), height * width / CELL**2
+    analyser = _backbone_macs(height, width) + at_4 / 4 * w.analyser * (9 * (48 + w.analyser) + 20)
     n = w.restorer
     cell = (GUIDED + 5) * n + w.blocks * 2 * 9 * n * n + n * 4 * PIXELS + GUIDED * 3 * PIXELS
     return {"analyser": analyser, "dense": analyser + at_4 * cell, "pruned": analyser + kept * at_4 * cell}
+
+
+def _backbone_macs(height: int, width: int) -> float:
+    """Of `Segmenter` at half scale: filters at three octaves, then two to four 3x3 convolutions a stage."""
+    segmenter = Segmenter()
+    counted, hooks = [0.0], []
+
+    def count(module: nn.Conv2d, _: object, out: Tensor) -> None:
+        counted[0] += out[0].numel() * module.weight[0].numel()
+
+    for module in segmenter.modules():
+        if isinstance(module, nn.Conv2d):
+            hooks.append(module.register_forward_hook(count))
+    with torch.no_grad():
+        segmenter.eval().features(torch.zeros(1, 3, 128, 128))
+    bands = 2 * segmenter.widths.orientations * 49 * (1 + 1 / 4 + 1 / 16)
+    return (counted[0] / 128**2 + bands) * height * width / 4

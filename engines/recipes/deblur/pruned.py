@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from engines.recipes.motion_blur.model import ConvNorm as SegmenterConvNorm
+
 from .model import GUIDED, PIXELS, BranchedConv, ConvNorm, Deblurrer, Restorer
 from .paths import CELL, decode_path, guided_samples
 
@@ -91,7 +93,7 @@ class AnalyserGraph(nn.Module):
         super().__init__()
         self.analyser = copy.deepcopy(network.analyser).eval()
         for child in self.analyser.modules():
-            if isinstance(child, ConvNorm):
+            if isinstance(child, (ConvNorm, SegmenterConvNorm)):
                 child[0], child[1] = fuse_conv_bn_eval(child[0], child[1]), nn.Identity()
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
