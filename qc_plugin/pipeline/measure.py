@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -23,7 +25,8 @@ from qc_plugin.stages.technical import ShotDetector, Shots, measure_preview, per
 from qc_plugin.types import Asset, BlurMap, DecodeStats, EngineUse, Frame, FrameScore, MediaInfo, Region
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from concurrent.futures import Executor
     from contextlib import AbstractContextManager
 
     from qc_plugin.config import RunConfig
@@ -39,18 +42,29 @@ AHEAD = 6  # sampled frames decoded ahead: 36 MB of 1080p
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """The networks, loaded once and used for every asset."""
+    """The networks, loaded once and used for every asset; they run side by side.
+
+    Each has half of the threads: two networks that wait for nothing keep two cores busier than one that waits
+    for its slower half after every layer. The detector stays on one thread of its own, because a GPU's
+    context belongs to a thread.
+    """
 
     segmenter: BlurSegmenter
     detector: RegionDetector
+    beside: Executor
 
     @classmethod
     def load(cls, *, backend: str = "auto", precision: str = "auto", threads: int | None = None) -> Engines:
         """Load both engines. Raises EngineError when one is missing, altered, or cannot run here."""
-        return cls(
-            BlurSegmenter.load(backend=backend, precision=precision, threads=threads),
-            RegionDetector.load(backend=backend, precision=precision, threads=threads),
-        )
+        half, beside = max(1, (threads or os.cpu_count() or 2) // 2), ThreadPoolExecutor(1, "qc-regions")
+        detector = beside.submit(RegionDetector.load, backend=backend, precision=precision, threads=half)
+        segmenter = BlurSegmenter.load(backend=backend, precision=precision, threads=half)
+        return cls(segmenter, detector.result(), beside)
+
+    def look(self, frames: Sequence[Frame]) -> tuple[list[BlurMap], list[list[Region]]]:
+        """Blur map and regions of each frame."""
+        regions = self.beside.submit(self.detector.detect, frames)
+        return self.segmenter.segment(frames), regions.result()
 
     def at_scale_of(self, kind: AssetKind) -> Engines:
         """The same networks; in video, where many frames wait, regions are looked for at a smaller scale."""
@@ -180,10 +194,8 @@ def _batches(samples: Iterable[Sampled], size: int) -> Iterator[list[Sampled]]:
 def score_samples(batch: list[Sampled], engines: Engines, measured: Measured) -> list[FrameScore]:
     """All measures of a few frames; shots and tracks follow when the clip is known (`_place`)."""
     frames = [sample.frame for sample in batch]
-    with timed(measured.seconds, "segment"):
-        maps = engines.segmenter.segment(frames)
-    with timed(measured.seconds, "regions"):
-        found = engines.detector.detect(frames)
+    with timed(measured.seconds, "networks"):
+        maps, found = engines.look(frames)
     with timed(measured.seconds, "measure"):
         return [_measure(*parts, measured) for parts in zip(batch, maps, found, strict=True)]
 

@@ -18,19 +18,19 @@ from .evaluate_photos import report_photos
 from .evaluate_synthetic import DEFAULT_PACK, DEFAULT_SET, report_synthetic
 from .metrics import Curve
 from .pictures import draw, panel, read_rgb
-from .predictor import Run, open_runner, predict
+from .predictor import LONG_SIDE_PX, Run, open_runner, predict
 
 DEFAULT_DATA = Path(os.environ.get("QC_SHARED_DATA", Path(__file__).parents[4] / "shared/data"))
 
 
 def score_dev(run: Run, data: Path, kind: str, pictures: Path | None) -> Curve:
-    """Pooled curve on `dev-cuhk/<kind>`: hand-made masks, native size, never trained on."""
+    """Pooled curve on `dev-cuhk/<kind>`: hand-made masks, never trained on."""
     curve, rows = Curve(), []
     for mask_path in sorted((data / "dev-cuhk" / kind / "masks").iterdir()):
         rgb = read_rgb(mask_path.parents[1] / "images" / f"{mask_path.stem}.jpg")
         drawn = cv2.imread(str(mask_path), cv2.IMREAD_GRAYSCALE)
         truth = cv2.resize(drawn, rgb.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 127
-        maps = predict(run, rgb)
+        maps = predict(run, rgb, long_side_px=LONG_SIDE_PX)
         curve.add(maps.probability, truth)
         rows.append(panel(rgb, truth.astype(np.float32), maps.probability, maps.evidence))
     if pictures:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from .evaluate_photos import LONG_SIDE_PX, weighted_share
+from .evaluate_photos import weighted_share
 from .metrics import auc
 from .pictures import draw, panel
-from .predictor import Maps, Run, predict
+from .predictor import LONG_SIDE_PX, Maps, Run, predict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

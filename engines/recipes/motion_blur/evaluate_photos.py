@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .pictures import draw, panel, read_rgb
-from .predictor import Maps, Run, predict
+from .predictor import LONG_SIDE_PX, Maps, Run, predict
 from .sources import split_names
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-LONG_SIDE_PX = 640
 FACE_CATEGORY = 1
 FACE_FLAGGED = 0.15  # a face with more of its area flagged than this would be called blurred
 MIN_FACE_PX = 16  # at analysis scale: smaller faces hold no detail to lose

@@ -20,11 +20,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .checkpoint import load_network
 from .model import EXTENT_FULL_SCALE_PX, SIZE_MULTIPLE, STRIDE, ConvNorm, Segmenter
+from .predictor import LONG_SIDE_PX
 
 ENGINE_DIR = Path(__file__).parents[2] / "motion_blur"
 OPSET = 18
 TOLERANCE = 1e-4  # of a probability, torch against onnxruntime in fp32
-ANALYSIS_LONG_SIDE_PX = 640  # extents are learned at this scale
 OUTPUTS = {
     "probability": "probability that the pixel is motion-blurred",
     "intensity": f"blur extent / {EXTENT_FULL_SCALE_PX:g} px at analysis scale, clipped to 1",
@@ -165,7 +165,7 @@ def contract(model_path: Path, *, version: str, threshold: float, evidence_floor
             "multiple": SIZE_MULTIPLE,
             "min": SIZE_MULTIPLE,
             "max": 4096,
-            "long_side": ANALYSIS_LONG_SIDE_PX,
+            "long_side": LONG_SIDE_PX,
         },
         "classes": [],
         "decoder": "blur_maps",

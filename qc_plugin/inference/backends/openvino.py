@@ -95,6 +95,7 @@ class OpenVinoSession:
             "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bf16" and is_last else "f32",
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
+            "ENABLE_CPU_PINNING": False,  # else every session and every worker process pins the same core
         }
         return settings if threads is None else settings | {"INFERENCE_NUM_THREADS": threads}
 
