@@ -1,22 +1,17 @@
-"""Who an asset is: the SHA-256 of its bytes, remembered by its stat token so that a rescan reads nothing.
-
-The index is a cache: deleting it costs time, never a result. Reports are the truth.
-"""
+"""Who an asset is: the SHA-256 of its bytes; and the keys of what was made of it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qc_plugin.decode.sniff import check_bytes
 from qc_plugin.errors import TemporaryError, UnsupportedAsset
-from qc_plugin.isolation.opening import file_state, open_regular
+from qc_plugin.isolation.opening import check_beneath, file_state, open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,13 +28,16 @@ def hash_file(path: Path) -> str:
     return fingerprint(path)[0]
 
 
-def fingerprint(path: Path) -> tuple[str, tuple[int, ...]]:
+def fingerprint(path: Path, root: Path | None = None) -> tuple[str, tuple[int, ...]]:
     """SHA-256 (hex) of a regular file, and its state when it was read.
 
-    Raises UnsupportedAsset for what cannot be read, TemporaryError if the file changes meanwhile.
+    Raises UnsupportedAsset for what cannot be read, or lies outside of `root` by a link, TemporaryError if
+    the file changes meanwhile.
     """
     descriptor = open_regular(path)
     with os.fdopen(descriptor, "rb") as handle:
+        if root is not None:
+            check_beneath(descriptor, path, root)
         before = file_state(os.fstat(descriptor))
         try:
             digest = hashlib.file_digest(handle, "sha256").hexdigest()
@@ -50,7 +48,7 @@ def fingerprint(path: Path) -> tuple[str, tuple[int, ...]]:
     return digest, before
 
 
-def identified(asset: Asset, sha256: str | None, limits: Limits) -> Asset:
+def identified(asset: Asset, sha256: str | None, limits: Limits, root: Path | None = None) -> Asset:
     """`asset` with its SHA-256, unless that is known, and the state of its file.
 
     Raises as `fingerprint`, and LimitExceeded before a byte of too large a file is read.
@@ -64,7 +62,7 @@ def identified(asset: Asset, sha256: str | None, limits: Limits) -> Asset:
     check_bytes(status.st_size, "video", path, limits)
     if sha256 is not None:
         return replace(asset, id=sha256, state=file_state(status))
-    sha256, state = fingerprint(path)
+    sha256, state = fingerprint(path, root)
     return replace(asset, id=sha256, state=state)
 
 
@@ -83,48 +81,3 @@ def measure_key(asset_id: str, engine_sha256: Mapping[str, str], decode: Mapping
 def judge_key(measures: str, rules_sha256: str) -> str:
     """Key of the decisions: the measures and the rules applied to them."""
     return canonical_hash({"measures": measures, "rules": rules_sha256})
-
-
-class HashIndex:
-    """Stat token (path, size, mtime, inode) -> SHA-256, in one SQLite file beside the reports."""
-
-    def __init__(self, root: Path) -> None:
-        root.mkdir(parents=True, exist_ok=True)
-        self._file = root / "index.sqlite"
-        try:
-            self._prepare()
-        except sqlite3.DatabaseError:  # torn or foreign: it is only a cache
-            self._file.unlink(missing_ok=True)
-            self._prepare()
-
-    def _prepare(self) -> None:
-        with closing(self._connect()) as db, db:
-            db.execute("CREATE TABLE IF NOT EXISTS seen (token TEXT PRIMARY KEY, sha256 TEXT NOT NULL)")
-
-    def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._file, timeout=30)
-
-    def lookup(self, paths: list[Path]) -> dict[Path, str]:
-        """Known hashes of `paths`; those never seen, or changed since, are absent."""
-        found: dict[Path, str] = {}
-        with closing(self._connect()) as db:
-            for path in paths:
-                token = _stat_token(path)
-                row = token and db.execute("SELECT sha256 FROM seen WHERE token = ?", (token,)).fetchone()
-                if row:
-                    found[path] = str(row[0])
-        return found
-
-    def remember(self, hashes: Mapping[Path, str]) -> None:
-        """Keep the hashes of files that still exist."""
-        rows = [(token, sha) for path, sha in hashes.items() if (token := _stat_token(path))]
-        with closing(self._connect()) as db, db:
-            db.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?)", rows)
-
-
-def _stat_token(path: Path) -> str | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ino}"

@@ -1,22 +1,31 @@
-"""A pool of workers that may die: what they were doing is handed back, the rest goes on."""
+"""Workers that may die: each holds one asset at a time, so that a death names the asset."""
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
-from typing import TYPE_CHECKING
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING, Any
 
-from qc_plugin.batch.work import AssetOutcome, start_worker, work
+from qc_plugin import errors
+from qc_plugin.batch.outcome import AssetOutcome
+from qc_plugin.batch.worker import serve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator
+    from multiprocessing.process import BaseProcess
 
+    from qc_plugin.batch.plan import Todo
     from qc_plugin.config import RunConfig
 
-Item = tuple[Path, str | None]  # path and its SHA-256 if known
+# A batch of frames or the start of the engines takes minutes on no machine we know.
+STALL_S = 900.0
+_START_S = 300.0  # more, until a new worker has said its first word
+_LOOK_S = 1.0
 
 
 def default_jobs(config: RunConfig) -> int:
@@ -24,50 +33,110 @@ def default_jobs(config: RunConfig) -> int:
     return config.jobs or max(1, (os.cpu_count() or 2) // 2)
 
 
+@dataclass(slots=True)
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    todo: Todo | None = None
+    heard: float = field(default_factory=lambda: time.monotonic() + _START_S)
+
+    def give(self, todo: Todo) -> None:
+        self.todo, self.heard = todo, max(self.heard, time.monotonic())
+        with suppress(OSError):  # died just now: the pipe says so when it is read
+            self.pipe.send_bytes(json.dumps(_plain(todo)).encode())
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
 def run_isolated(
-    items: Sequence[Item], config: RunConfig, jobs: int | None = None
-) -> Iterator[tuple[Path, AssetOutcome | None]]:
-    """Yield (path, outcome) as they finish; outcome None for assets in flight when a worker died.
+    items: Iterator[Todo], config: RunConfig, *, jobs: int, go_on: Callable[[], bool] = lambda: True
+) -> Iterator[tuple[Todo, AssetOutcome | None]]:
+    """Yield (asset, outcome) as they finish; outcome None for an asset whose worker died or hung.
 
-    At most two assets a worker are handed out ahead, so that little is lost and memory stays flat.
+    No asset is handed out once `go_on` says no. Raises the QcError of a worker that cannot work at all.
+    Left early, it kills its workers: a finished report is in place, an unfinished one leaves nothing.
     """
-    queue = list(reversed(items))
-    jobs = min(jobs or default_jobs(config), max(1, len(items)))
-    while queue:
-        yield from _run_until_broken(queue, config, jobs)
-
-
-def _run_until_broken(
-    queue: list[Item], config: RunConfig, jobs: int
-) -> Iterator[tuple[Path, AssetOutcome | None]]:
-    """Work on `queue` (taken from its end) until it is empty or the pool breaks."""
     threads = config.threads or max(1, (os.cpu_count() or 2) // jobs)
-    settings = config.model_copy(update={"threads": threads})
-    context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=start_worker, initargs=(settings,))
-    flying: dict[Future[AssetOutcome], Path] = {}
+    crew = _Crew(config.model_copy(update={"threads": threads}))
     try:
-        while queue or flying:
-            while queue and len(flying) < 2 * jobs:
-                path, sha = queue.pop()
-                flying[pool.submit(work, path, sha)] = path
-            done, _ = wait(flying, return_when=FIRST_COMPLETED)
-            for future in done:
-                outcome = (
-                    future.result()
-                )  # raises before the asset leaves `flying`, so that it becomes a suspect
-                yield flying.pop(future), outcome
-    except BrokenProcessPool:
-        # Nothing tells which asset killed the worker: all in flight are suspects and run alone later.
-        yield from ((path, None) for path in flying.values())
+        while crew.fill(items, jobs, go_on):
+            yield from crew.finished()
     finally:
-        _stop(pool)
+        crew.stop()
 
 
-def _stop(pool: ProcessPoolExecutor) -> None:
-    """End the workers at once: a finished report is in place, an unfinished one leaves nothing."""
-    # There is no public way to end a stuck worker before Python 3.14.
-    processes = list((pool._processes or {}).values())  # noqa: SLF001
-    pool.shutdown(wait=False, cancel_futures=True)
-    for process in processes:
-        process.terminate()
+class _Crew:
+    """The workers of one run."""
+
+    def __init__(self, config: RunConfig) -> None:
+        self._config = config
+        self._context: Any = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
+        self._workers: list[_Worker] = []
+
+    def fill(self, items: Iterator[Todo], jobs: int, go_on: Callable[[], bool]) -> bool:
+        """Give every idle worker an asset; False when there is nothing left to wait for."""
+        n_busy = sum(worker.todo is not None for worker in self._workers)
+        while n_busy < jobs and go_on() and (todo := next(items, None)) is not None:
+            idle = (worker for worker in self._workers if worker.todo is None)
+            (next(idle, None) or self._hire()).give(todo)
+            n_busy += 1
+        return n_busy > 0
+
+    def finished(self) -> Iterator[tuple[Todo, AssetOutcome | None]]:
+        """What came in, waiting a moment for it."""
+        busy = [worker for worker in self._workers if worker.todo is not None]
+        ready = wait([worker.pipe for worker in busy], _LOOK_S)
+        now = time.monotonic()
+        for worker in busy:
+            if worker.pipe in ready:
+                yield from self._hear(worker)
+            elif now - worker.heard > STALL_S:
+                yield self._dead(worker)
+
+    def stop(self) -> None:
+        """End all workers at once."""
+        for worker in self._workers:
+            worker.stop()
+        self._workers.clear()
+
+    def _hire(self) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=serve, args=(theirs, self._config), daemon=True)
+        process.start()
+        theirs.close()
+        worker = _Worker(process, ours)
+        self._workers.append(worker)
+        return worker
+
+    def _hear(self, worker: _Worker) -> Iterator[tuple[Todo, AssetOutcome | None]]:
+        worker.heard = time.monotonic()
+        try:
+            said: dict[str, Any] = json.loads(worker.pipe.recv_bytes())
+        except (EOFError, OSError):
+            yield self._dead(worker)
+            return
+        if "fatal" in said:
+            raise getattr(errors, said["fatal"])(said["text"])
+        if "outcome" in said:
+            assert worker.todo is not None
+            todo, worker.todo = worker.todo, None
+            if said["leaving"]:
+                self._let_go(worker)
+            yield todo, AssetOutcome.of_json(said["outcome"])
+
+    def _dead(self, worker: _Worker) -> tuple[Todo, None]:
+        assert worker.todo is not None
+        self._let_go(worker)
+        return worker.todo, None
+
+    def _let_go(self, worker: _Worker) -> None:
+        self._workers.remove(worker)
+        worker.stop()
+
+
+def _plain(todo: Todo) -> dict[str, Any]:
+    root = None if todo.root is None else os.fspath(todo.root)
+    return {"path": os.fspath(todo.path), "root": root, "sha256": todo.sha256, "report": todo.report}

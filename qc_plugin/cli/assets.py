@@ -1,4 +1,4 @@
-"""Commands that look at assets: check, scan, thumbs, explain, demo."""
+"""Commands that look at assets: check, thumbs, explain, demo."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from typing import Annotated
 import typer
 
 from qc_plugin.batch import check as check_one
-from qc_plugin.batch import scan as scan_many
 from qc_plugin.cli import options as o
-from qc_plugin.cli.screen import err, out, print_outcome, print_scan, scan_progress
-from qc_plugin.errors import UsageError
+from qc_plugin.cli.screen import err, out, print_outcome
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 VERDICT_CODES = {"accept": 0, "review": 10, "reject": 11}
@@ -20,7 +18,7 @@ VERDICT_CODES = {"accept": 0, "review": 10, "reject": 11}
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    for command in (check, scan, thumbs, explain, demo):
+    for command in (check, thumbs, explain, demo):
         app.command()(command)
 
 
@@ -34,6 +32,7 @@ def check(
     precision: o.Precision = None,
     threads: o.Threads = None,
     limits: o.LimitProfile = None,
+    sandbox: o.Sandbox = None,
     config: o.ConfigFile = None,
     no_sheet: o.NoSheet = False,
     as_json: o.Json = False,
@@ -53,59 +52,11 @@ def check(
         precision=precision,
         threads=threads,
         limits=limits,
+        sandbox=sandbox,
     )
     outcome = check_one(file, run)
     print_outcome(outcome, as_json=as_json)
     return outcome.exit_code if outcome.verdict == "error" else VERDICT_CODES[outcome.verdict]
-
-
-def scan(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders.", show_default=False)],
-    reports: o.Reports = None,
-    rules: o.Rules = None,
-    sample: o.Sample = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", help="Assets at once; default: cores / 2.")] = None,
-    fail_on: Annotated[
-        str, typer.Option("--fail-on", help="never, review or reject: exit 10 / 11 then.")
-    ] = "never",
-    reader: o.Reader = None,
-    backend: o.Backend = None,
-    precision: o.Precision = None,
-    threads: o.Threads = None,
-    limits: o.LimitProfile = None,
-    config: o.ConfigFile = None,
-    no_sheet: o.NoSheet = False,
-    as_json: o.Json = False,
-) -> int:
-    """Example: qc-plugin scan footage/ --reports qc-reports
-
-    Check everything under PATHS; what is done already is not decoded again. Exit code 0 when all was checked.
-    """
-    if fail_on not in ("never", "review", "reject"):
-        raise UsageError(f"--fail-on {fail_on}: choose never, review or reject")
-    run = o.settings(
-        config,
-        no_sheet=no_sheet,
-        rules=rules,
-        sample=sample,
-        reports=reports,
-        jobs=jobs,
-        reader=reader,
-        backend=backend,
-        precision=precision,
-        threads=threads,
-        limits=limits,
-    )
-    with scan_progress(as_json=as_json) as tell:
-        result = scan_many(paths, run, tell)
-    if not as_json:
-        print_scan(result)
-        out.print(f"reports: {run.reports}", soft_wrap=True)
-    if fail_on != "never" and result.verdicts["reject"]:
-        return result.exit_code or 11
-    if fail_on == "review" and result.verdicts["review"]:
-        return result.exit_code or 10
-    return result.exit_code
 
 
 def thumbs(

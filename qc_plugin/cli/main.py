@@ -13,7 +13,20 @@ from typing import Any
 import typer
 from rich.markup import escape
 
-from qc_plugin.cli import assets, doctor, engines, exchange, host, judging, loops, review, rules, settings
+from qc_plugin.cli import (
+    assets,
+    doctor,
+    engines,
+    exchange,
+    host,
+    judging,
+    ledger,
+    loops,
+    review,
+    rules,
+    scan,
+    settings,
+)
 from qc_plugin.cli.screen import err
 from qc_plugin.errors import QcError
 
@@ -29,6 +42,8 @@ app = typer.Typer(
     "Start with: qc-plugin demo, then: qc-plugin check clip.mp4",
 )
 assets.register(app)
+scan.register(app)
+ledger.register(app)
 doctor.register(app)
 host.register(app)
 judging.register(app)

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from qc_plugin.batch import AssetOutcome, ScanResult
+from qc_plugin.batch.plan import REASONS, Plan
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -38,8 +39,8 @@ def print_outcome(outcome: AssetOutcome, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(outcome_json(outcome)), flush=True)
         return
-    out.print(f"{MARKS[outcome.verdict]}  {escape(outcome.path)}", soft_wrap=True)
-    out.print(f"  {outcome.sentence}", soft_wrap=True, markup=False)
+    out.print(f"{MARKS[outcome.verdict]}  {escape(plain(outcome.path))}", soft_wrap=True)
+    out.print(f"  {plain(outcome.sentence)}", soft_wrap=True, markup=False)
     if outcome.frames and any(outcome.frames.values()):
         out.print("  frames: " + ", ".join(f"{n} {name}" for name, n in outcome.frames.items() if n))
     for label, path in (("report", outcome.report), ("sheet", outcome.sheet)):
@@ -60,23 +61,54 @@ def scan_progress(*, as_json: bool) -> Iterator[Any]:
             bar.update(task, completed=n_done, total=n_all)
             if as_json:
                 print_outcome(outcome, as_json=True)
+            elif outcome.verdict != "accept" and not outcome.reused:
+                _one_line(outcome)
             elif not err.is_terminal and time.monotonic() - last > _QUIET_S:
                 last = time.monotonic()
                 err.print(
-                    f"{n_done} of {n_all} assets, last: {outcome.path} ({outcome.verdict})", soft_wrap=True
+                    f"{n_done} of {n_all} assets, last: {escape(plain(outcome.path))} ({outcome.verdict})",
+                    soft_wrap=True,
                 )
 
         yield tell
 
 
-def print_scan(result: ScanResult) -> None:
-    """Totals, and one line for every asset that needs a person."""
-    for o in (o for o in result.outcomes if o.verdict != "accept"):
-        out.print(f"{MARKS[o.verdict]}  {escape(o.path)}", soft_wrap=True)
-        out.print(f"          {o.sentence}", markup=False, soft_wrap=True)
+def print_scan(result: ScanResult, to: Console = out) -> None:
+    """Totals by verdict and reason, and what is left to do."""
     totals = ", ".join(f"{n} {verdict}" for verdict, n in sorted(result.verdicts.items()))
-    out.print(f"{len(result.outcomes)} assets in {result.seconds:.1f} s: {totals or 'nothing to check'}")
+    n_all = result.verdicts.total()
+    to.print(f"{n_all} assets in {result.seconds:.1f} s: {totals or 'nothing to check'}", soft_wrap=True)
+    for (verdict, reason), n in sorted(result.reasons.items()):
+        if reason:
+            to.print(f"  {n} {verdict}: {reason}", soft_wrap=True)
     if result.n_reused:
-        out.print(f"{result.n_reused} were done already under the same rules and engines")
-    if result.ignored:
-        out.print(f"{len(result.ignored)} files that are not media by name were left out")
+        to.print(f"{result.n_reused} were done already under the same rules and engines")
+    if result.n_ignored:
+        to.print(f"{result.n_ignored} files that are not media by name were left out")
+    if result.stopped:
+        why = f"stopped by {result.stopped}: {result.n_left} assets are left"
+        to.print(f"{why}; the same command goes on", soft_wrap=True)
+
+
+def _one_line(outcome: AssetOutcome) -> None:
+    """An asset that needs a person."""
+    out.print(f"{MARKS[outcome.verdict]}  {escape(plain(outcome.path))}", soft_wrap=True)
+    out.print(f"          {plain(outcome.sentence)}", markup=False, soft_wrap=True)
+
+
+def print_plan(plan: Plan, estimated_s: float | None, jobs: int) -> None:
+    """What a scan would do."""
+    for reason, text in REASONS.items():
+        if plan.counts[reason]:
+            n_bytes = plan.n_bytes[reason]
+            out.print(f"{plan.counts[reason]:8} {text}, {n_bytes / 1e9:.2f} GB", soft_wrap=True)
+    out.print(f"{plan.counts['done']:8} done already; {plan.n_ignored} files are not media by name")
+    if estimated_s is None:
+        out.print("how long it takes is not known: nothing was checked here yet")
+    else:
+        out.print(f"about {estimated_s / 3600:.1f} h with {jobs} at once, by what the last assets took")
+
+
+def plain(text: str) -> str:
+    """`text` without what a terminal would obey: file names are written by strangers."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -44,7 +44,8 @@ class Sandbox:
 
     def __init__(self, *, bubblewrap: str | None, entry: str = "qc_plugin.isolation.server") -> None:
         self._bubblewrap = bubblewrap
-        self._scratch = tempfile.mkdtemp(prefix="qc-decode-")
+        # bubblewrap has a scratch folder of its own, which goes with it.
+        self._scratch = None if bubblewrap else tempfile.mkdtemp(prefix="qc-decode-")
         self._socket, theirs = wire.pair()
         python = [sys.executable, "-I", "-B", "-c", _boot(entry, theirs.fileno())]
         command = [*_bubblewrap_command(bubblewrap), *python] if bubblewrap else python
@@ -52,7 +53,7 @@ class Sandbox:
             command,
             pass_fds=[theirs.fileno()],
             env=_ENVIRONMENT,
-            cwd=self._scratch,
+            cwd=self._scratch or "/",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=None if os.environ.get("QC_DEBUG_DECODE") else subprocess.DEVNULL,
@@ -118,7 +119,8 @@ class Sandbox:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._socket.close()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        if self._scratch:
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
     @property
     def usable(self) -> bool:

@@ -29,6 +29,15 @@ def open_regular(path: str | Path) -> int:
     raise UnsupportedAsset(f"{name} is not a regular file: give the path of a video or a picture.")
 
 
+def check_beneath(descriptor: int, path: Path, root: Path) -> None:
+    """Raise UnsupportedAsset when what was opened lies outside of `root`, by a link in the path."""
+    # What is open cannot be swapped any more; the path could be, between a look at it and the open.
+    opened = Path(f"/proc/self/fd/{descriptor}")
+    real = opened.readlink() if opened.is_symlink() else path.resolve()
+    if not real.is_relative_to(root.resolve()):
+        raise UnsupportedAsset(f"{path.name} is a link that leads out of {root}: name its target itself.")
+
+
 def open_hashed(asset: Asset) -> int:
     """Descriptor of the asset. Raises as `open_regular`, and TemporaryError unless it is the file hashed."""
     descriptor = open_regular(asset.path)

@@ -7,8 +7,13 @@ import hashlib
 import os
 import re
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,7 +26,7 @@ from qc_plugin.report.schema import SCHEMA, SCHEMA_VERSION
 from qc_plugin.report.text import plain_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from qc_plugin.types import AssetKind, AssetReport
@@ -57,12 +62,33 @@ def write_partial(report: AssetReport, root: Path) -> Path:
     temporary = path.with_name(f".tmp-{uuid.uuid4().hex}")
     with _explained(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            _write_synced(temporary, _encode(report))
+        with _written(temporary, [_encode(report)]):
             temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
     return path
+
+
+def write_whole(path: Path, chunks: Iterable[bytes]) -> None:
+    """Replace the file at `path` by the joined `chunks`, whole or not at all. Raises as `write_report`."""
+    with _explained(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".tmp-{path.stem}-{uuid.uuid4().hex}")
+        with _written(temporary, chunks):
+            temporary.replace(path)
+        _sync_folder(path.parent)
+
+
+def sweep(root: Path) -> int:
+    """Remove what killed writers left half-written below `root`; those at work hold a lock. How many."""
+    left = [file for file in root.rglob(".tmp-*") if file.is_file()]
+    return sum(_swept(file) for file in left)
+
+
+def _swept(file: Path) -> bool:
+    with suppress(OSError), file.open("rb") as handle:
+        _lock(handle.fileno(), wait=False)
+        file.unlink()
+        return True
+    return False
 
 
 def _partial_path(path: Path) -> Path:
@@ -108,8 +134,7 @@ def _encode(report: AssetReport) -> bytes:
 def _commit(data: bytes, path: Path, report: AssetReport) -> None:
     """Temp file in the target folder, fsync, link, unlink, fsync the folder: a reader sees all or nothing."""
     temporary = path.with_name(f".tmp-{path.stem}-{uuid.uuid4().hex}")
-    try:
-        _write_synced(temporary, data)
+    with _written(temporary, [data]):
         try:
             os.link(temporary, path)
         except FileExistsError:
@@ -119,8 +144,6 @@ def _commit(data: bytes, path: Path, report: AssetReport) -> None:
             if error.errno not in _NO_LINKS:
                 raise
             temporary.replace(path)  # no hard links here: the last writer wins, with equal bytes
-    finally:
-        temporary.unlink(missing_ok=True)
     _sync_folder(path.parent)
 
 
@@ -136,11 +159,26 @@ def _may_replace(path: Path, report: AssetReport) -> bool:
     return bool(there["verdict"] == "error")
 
 
-def _write_synced(path: Path, data: bytes) -> None:
+@contextmanager
+def _written(path: Path, chunks: Iterable[bytes]) -> Iterator[None]:
+    """A new file with these bytes, safe on the disk; locked, and gone at the end of the block."""
     with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        try:
+            _lock(file.fileno(), wait=True)
+            if not os.fstat(file.fileno()).st_nlink:  # swept between the two calls
+                raise TemporaryError(f"{path}: another scan swept it away; run again")
+            file.writelines(chunks)
+            file.flush()
+            os.fsync(file.fileno())
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _lock(descriptor: int, *, wait: bool) -> None:
+    """Take the lock that says a temporary file is in use. OSError when it is held and we do not wait."""
+    if fcntl is not None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,10 +1,8 @@
 """Finding files, naming assets."""
 
-import os
-
 import pytest
 
-from qc_plugin.batch.identity import HashIndex, canonical_hash, hash_file, judge_key, measure_key
+from qc_plugin.batch.identity import canonical_hash, hash_file, judge_key, measure_key
 from qc_plugin.batch.plan import find_files
 from qc_plugin.errors import UnsupportedAsset, UsageError
 
@@ -32,18 +30,6 @@ def test_keys_separate_measures_from_rules():
     assert m != measure_key("a", {"motion_blur": "2"}, {"sample": "2fps"})
     assert judge_key(m, "rules-1") != judge_key(m, "rules-2")
     assert canonical_hash({"a": 1, "b": 2}) == canonical_hash({"b": 2, "a": 1})
-
-
-def test_index_forgets_a_changed_file_and_survives_damage(tmp_path):
-    file = tmp_path / "a.bin"
-    file.write_bytes(b"one")
-    index = HashIndex(tmp_path / "reports")
-    index.remember({file: hash_file(file)})
-    assert index.lookup([file]) == {file: hash_file(file)}
-    file.write_bytes(b"other")
-    assert index.lookup([file]) == {}
-    (tmp_path / "reports/index.sqlite").write_bytes(os.urandom(4096))
-    assert HashIndex(tmp_path / "reports").lookup([file]) == {}
 
 
 def test_unreadable_file_is_an_asset_error(tmp_path):

@@ -1,0 +1,227 @@
+"""What is known of every asset of a catalogue, in one SQLite file: an index that the reports can make again.
+
+Losing it costs time, never a result. Nothing in it is decided by a clock: runs and attempts are counted.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from qc_plugin.errors import TemporaryError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+_VERSION = 1
+_BUSY_S = 60.0
+_NETWORK_FILESYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "ceph", "lustre"})
+_TABLES = """
+CREATE TABLE IF NOT EXISTS assets (
+    path BLOB PRIMARY KEY, state TEXT, asset_id TEXT NOT NULL, kind TEXT NOT NULL,
+    measures TEXT NOT NULL, settings TEXT NOT NULL, verdict TEXT NOT NULL, exit_code INTEGER NOT NULL,
+    sentence TEXT NOT NULL, incomplete INTEGER NOT NULL, degraded INTEGER NOT NULL, report TEXT,
+    bytes INTEGER NOT NULL, seconds REAL NOT NULL, attempts INTEGER NOT NULL, run INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS runs (id INTEGER PRIMARY KEY AUTOINCREMENT, ended TEXT);
+"""
+_COLUMNS = (
+    "path, state, asset_id, kind, measures, settings, verdict, exit_code, sentence, incomplete, degraded, "
+    "report, bytes, seconds, attempts, run"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One asset. `state` is of its file (empty after a rebuild: the file must be hashed once more).
+
+    `measures` and `settings` are the keys of engines and decoding, and of those with the rules, whatever the
+    asset; `attempts` counts how often it took a worker down. `report` is relative to the reports folder.
+    """
+
+    path: str
+    state: str
+    asset_id: str
+    kind: str
+    measures: str
+    settings: str
+    verdict: str
+    exit_code: int = 0
+    sentence: str = ""
+    incomplete: bool = False
+    degraded: bool = False
+    report: str | None = None
+    bytes: int = 0
+    seconds: float = 0.0
+    attempts: int = 0
+    run: int = 0
+
+
+class Ledger:
+    """The index of one reports folder. One process writes at a time; others wait."""
+
+    def __init__(self, file: Path | None) -> None:
+        """Open or make it (None: in memory); a torn file is set aside.
+
+        UsageError on a network filesystem or for a newer version, TemporaryError while it cannot be opened.
+        """
+        self.file = file = Path(":memory:") if file is None else file
+        if str(file) != ":memory:":
+            file.parent.mkdir(parents=True, exist_ok=True)
+            _refuse_network(file)
+        try:
+            self._db = _open(file)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise _busy(file, error) from error
+            file.replace(file.with_name(f"{file.name}.torn"))
+            for beside in ("-wal", "-shm"):
+                file.with_name(file.name + beside).unlink(missing_ok=True)
+            self._db = _open(file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
+    def begin_run(self) -> int:
+        """The number of a new run."""
+        with self._writing():
+            return int(self._db.execute("INSERT INTO runs (ended) VALUES (NULL)").lastrowid or 0)
+
+    def end_run(self, run: int, how: str) -> None:
+        """Note that a run came to its end, and how."""
+        with self._writing():
+            self._db.execute("UPDATE runs SET ended = ? WHERE id = ?", (how, run))
+
+    def last_run(self) -> tuple[int, str | None]:
+        """Number of the last run (0: none) and how it ended; None when it goes on or was killed."""
+        row = self._db.execute("SELECT id, ended FROM runs ORDER BY id DESC LIMIT 1").fetchone()
+        return (int(row[0]), row[1]) if row else (0, None)
+
+    def known(self, paths: Sequence[str]) -> dict[str, Entry]:
+        """Entries of those of `paths` (at most some hundred) that are known."""
+        marks = ",".join("?" * len(paths))
+        query = f"SELECT {_COLUMNS} FROM assets WHERE path IN ({marks})"  # noqa: S608 - marks only
+        rows = self._db.execute(query, [os.fsencode(path) for path in paths])
+        return {entry.path: entry for entry in map(_entry, rows)}
+
+    def remember(self, entries: Iterable[Entry]) -> None:
+        """Keep `entries`; what was known of their paths is replaced."""
+        with self._writing():
+            self._db.executemany(f"INSERT OR REPLACE INTO assets VALUES ({_MARKS})", map(_row, entries))  # noqa: S608
+
+    def entries(self, where: str = "1", values: Sequence[object] = ()) -> Iterator[Entry]:
+        """All entries that meet a condition of our own making, by path."""
+        query = f"SELECT {_COLUMNS} FROM assets WHERE {where} ORDER BY path"  # noqa: S608 - no word of a user
+        yield from map(_entry, self._db.execute(query, values))
+
+    def counts(self) -> list[tuple[str, int, int]]:
+        """(verdict, exit code, how many assets), sorted."""
+        query = "SELECT verdict, exit_code, COUNT(*) FROM assets GROUP BY 1, 2 ORDER BY 1, 2"
+        return list(self._db.execute(query))
+
+    def cost(self) -> dict[str, tuple[float, int]]:
+        """Kind to seconds of work and bytes, over all assets that were really looked at."""
+        query = "SELECT kind, SUM(seconds), SUM(bytes) FROM assets WHERE seconds > 0 GROUP BY kind"
+        return {kind: (float(seconds), int(n_bytes)) for kind, seconds, n_bytes in self._db.execute(query)}
+
+    def clear(self) -> None:
+        """Forget all assets."""
+        with self._writing():
+            self._db.execute("DELETE FROM assets")
+
+    def _writing(self) -> _Writing:
+        return _Writing(self._db, self.file)
+
+
+class _Writing:
+    """A transaction; what SQLite cannot do now is a TemporaryError."""
+
+    def __init__(self, db: sqlite3.Connection, file: Path) -> None:
+        self._db, self._file = db, file
+
+    def __enter__(self) -> None:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise _busy(self._file, error) from error
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        try:
+            self._db.execute("ROLLBACK" if kind else "COMMIT")
+        except sqlite3.OperationalError as failed:
+            raise _busy(self._file, failed) from failed
+        if isinstance(error, sqlite3.OperationalError):
+            raise _busy(self._file, error) from error
+
+
+_MARKS = ",".join("?" * len(_COLUMNS.split(",")))
+
+
+def _open(file: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(file, timeout=_BUSY_S, isolation_level=None)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        # After a power cut the last rows may be missing, never torn: their reports are found again by key.
+        db.execute("PRAGMA synchronous = NORMAL")
+        _refuse_newer(file, db.execute("PRAGMA user_version").fetchone()[0])
+        with closing(db.cursor()) as cursor:
+            cursor.executescript(_TABLES)
+            cursor.execute(f"PRAGMA user_version = {_VERSION}")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _refuse_newer(file: Path, version: int) -> None:
+    if version > _VERSION:
+        raise UsageError(
+            f"{file}: was written by a newer qc-plugin (ledger version {version}); update this one, or "
+            "name another file with --ledger"
+        )
+
+
+def _row(entry: Entry) -> tuple[object, ...]:
+    return (os.fsencode(entry.path), *(getattr(entry, name) for name in _NAMES[1:]))
+
+
+def _entry(row: Mapping[int, object] | Sequence[object]) -> Entry:
+    values = dict(zip(_NAMES, row, strict=True))
+    values["path"] = os.fsdecode(values["path"])  # type: ignore[arg-type]
+    values["incomplete"], values["degraded"] = bool(values["incomplete"]), bool(values["degraded"])
+    return Entry(**values)  # type: ignore[arg-type]
+
+
+_NAMES = tuple(name.strip() for name in _COLUMNS.split(","))
+
+
+def _busy(file: Path, error: Exception) -> TemporaryError:
+    return TemporaryError(f"{file}: cannot be written now ({error}); run again, what is done stays done")
+
+
+def _refuse_network(file: Path) -> None:
+    """WAL needs memory that all writers share. Raises UsageError where the mount table names a network."""
+    kind = _filesystem_of(file.parent.resolve())
+    if kind in _NETWORK_FILESYSTEMS:
+        raise UsageError(f"{file}: lies on {kind}, where a ledger can tear; name a local file with --ledger")
+
+
+def _filesystem_of(folder: Path) -> str:
+    try:
+        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    best, kind = "", ""
+    for line in mounts:
+        _, place, name, *_ = line.split(" ")
+        place = place.replace("\\040", " ")
+        if folder.is_relative_to(place) and len(place) >= len(best):
+            best, kind = place, name
+    return kind

@@ -1,0 +1,101 @@
+"""What became of one asset, in a few words."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qc_plugin.errors import QcError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from qc_plugin.types import AssetKind, AssetReport, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetOutcome:
+    """What became of one asset; small, and safe to send between processes."""
+
+    path: str
+    asset_id: str
+    kind: AssetKind
+    verdict: Verdict
+    exit_code: int
+    sentence: str
+    report: Path | None
+    sheet: Path | None = None
+    incomplete: bool = False
+    degraded: bool = False
+    frames: Mapping[str, int] | None = None
+    seconds: float = 0.0
+    reused: bool = False
+    retryable: bool = False  # the same call may give more later
+    error_class: str = ""
+    delivered: tuple[str, ...] = ()  # addresses that report sinks have named
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, for a pipe or a ledger."""
+        plain = asdict(self)
+        return {k: os.fspath(v) if isinstance(v, Path) else v for k, v in plain.items()}
+
+    @classmethod
+    def of_json(cls, plain: Mapping[str, Any]) -> AssetOutcome:
+        """The same again."""
+        paths = {name: plain[name] and Path(plain[name]) for name in ("report", "sheet")}
+        return cls(**{**plain, **paths, "delivered": tuple(plain["delivered"])})
+
+    @property
+    def reason(self) -> str:
+        """What to count it under beside its verdict: the class of the error, or whether frames failed."""
+        return self.error_class or ("incomplete" if self.incomplete else "")
+
+
+def outcome_of(report: AssetReport, path: Path | None, sheet: Path | None, started: float) -> AssetOutcome:
+    """The outcome that `report` tells of; `started` is by the monotonic clock."""
+    counts = dict.fromkeys(("accept", "deblur", "review", "reject"), 0)
+    for row in report.frames:
+        counts[row.judgement.decision] += 1
+    best = next((f.text for f in report.findings if f.outcome in ("fail", "borderline")), "nothing to report")
+    return AssetOutcome(
+        path=report.asset.path,
+        asset_id=report.asset.id,
+        kind=report.asset.kind,
+        verdict=report.verdict,
+        exit_code=report.exit_code,
+        sentence=report.error or best,
+        report=path,
+        sheet=sheet,
+        incomplete=report.incomplete,
+        degraded=report.degraded,
+        frames=counts,
+        error_class=report.error_class or "",
+        seconds=time.monotonic() - started,
+    )
+
+
+def from_report(path: Path, asset_id: str, report: Path) -> AssetOutcome | None:
+    """What a report that is in place says of its asset; None when it is torn or not there."""
+    from qc_plugin.report.read import read_meta
+
+    try:
+        meta = read_meta(report)
+    except QcError:
+        return None
+    error = meta.get("error") or {}
+    return AssetOutcome(
+        path=str(path),
+        asset_id=asset_id,
+        kind=meta["asset"]["kind"],
+        verdict=meta["verdict"],
+        exit_code=int(error.get("exit_code", 0)),
+        sentence=str(error.get("text") or "done already"),
+        report=report,
+        incomplete=bool(meta["flags"]["incomplete"]),
+        degraded=bool(meta["flags"]["degraded"]),
+        error_class=str(error.get("class") or ""),
+        reused=True,
+    )

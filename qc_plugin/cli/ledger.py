@@ -1,0 +1,96 @@
+"""Commands on what is stored of a catalogue: status, compact, ledger rebuild."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qc_plugin.batch.ledger import Ledger
+from qc_plugin.batch.rebuild import rebuild as rebuild_ledger
+from qc_plugin.batch.run import ledger_file
+from qc_plugin.cli import options as o
+from qc_plugin.cli.scan import Ledgers
+from qc_plugin.cli.screen import out, plain
+from qc_plugin.errors import UsageError
+
+app = typer.Typer(
+    no_args_is_help=True, help="The index of a reports folder. Example: qc-plugin ledger rebuild"
+)
+
+
+def register(main: typer.Typer) -> None:
+    """Add the commands of this file."""
+    main.command()(status)
+    main.command()(compact)
+    main.add_typer(app, name="ledger")
+
+
+@app.callback()
+def _group() -> None: ...
+
+
+@app.command()
+def rebuild(
+    reports: o.Reports = None, rules: o.Rules = None, ledger: Ledgers = None, config: o.ConfigFile = None
+) -> int:
+    """Example: qc-plugin ledger rebuild --reports qc-reports
+
+    Make the ledger again from the reports and the manifests of shards, and sweep away what killed runs left.
+    """
+    run = o.settings(config, reports=reports, rules=rules)
+    done = rebuild_ledger(run, ledger_file(run, ledger))
+    out.print(f"{done.n_assets} assets from {done.n_reports} reports; {done.n_swept} leftovers removed")
+    for sentence in done.unreadable:
+        out.print(f"  {plain(sentence)}", soft_wrap=True, markup=False)
+    return 0
+
+
+def status(
+    reports: o.Reports = None, ledger: Ledgers = None, config: o.ConfigFile = None, as_json: o.Json = False
+) -> int:
+    """Example: qc-plugin status --reports qc-reports
+
+    Say how the last scan ended, how many assets stand how, and which are in quarantine or to be tried again.
+    """
+    run = o.settings(config, reports=reports)
+    file = ledger_file(run, ledger)
+    if not file.is_file():
+        raise UsageError(f"{file}: no ledger there; run `scan` first, or name it with --ledger")
+    with Ledger(file) as open_ledger:
+        number, ended = open_ledger.last_run()
+        counts = open_ledger.counts()
+        waiting = list(open_ledger.entries("exit_code IN (22, 70, 75) OR attempts > 0"))
+    if as_json:
+        rows = [{"verdict": v, "exit_code": c, "assets": n} for v, c, n in counts]
+        odd = [{"path": e.path, "exit_code": e.exit_code, "attempts": e.attempts} for e in waiting]
+        print(
+            json.dumps({"schema": "qc.status/1", "run": number, "ended": ended, "counts": rows, "odd": odd})
+        )
+        return 0
+    out.print(f"run {number}: {ended or 'goes on, or was killed; the same command goes on'}")
+    for verdict, code, n in counts:
+        out.print(f"{n:8} {verdict}" + (f" (exit code {code})" if code else ""))
+    for entry in waiting:
+        out.print(f"{plain(entry.path)}: {plain(entry.sentence)}", markup=False, soft_wrap=True)
+    return 0
+
+
+def compact(
+    reports: o.Reports = None,
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder of the datasets.")] = Path("qc-dataset"),
+    config: o.ConfigFile = None,
+) -> int:
+    """Example: qc-plugin compact --reports qc-reports --out qc-dataset
+
+    Join the reports of each month into one dataset of frames and one of assets, for DuckDB or Spark.
+    """
+    from qc_plugin.report.compact import compact as compact_reports
+
+    run = o.settings(config, reports=reports)
+    for month in compact_reports(run.reports, out_dir):
+        state = "written" if month.written else "as it was"
+        out.print(f"{month.month}: {month.n_reports} reports, {month.n_frames} frames, {state}")
+    return 0

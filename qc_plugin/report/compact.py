@@ -1,0 +1,131 @@
+"""Millions of small reports as a few large files: one dataset of frames and one of assets a month."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from qc_plugin.errors import UsageError
+from qc_plugin.report.read import read_meta
+from qc_plugin.report.schema import SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_ROWS_A_GROUP = 50_000
+_ASSETS = pa.schema(
+    [
+        ("asset_id", pa.string()),
+        ("uri", pa.string()),
+        ("kind", pa.string()),
+        ("verdict", pa.string()),
+        ("incomplete", pa.bool_()),
+        ("degraded", pa.bool_()),
+        ("exit_code", pa.int32()),
+        ("error", pa.string()),
+        ("rules_id", pa.string()),
+        ("judge_key", pa.string()),
+        ("frames", pa.int32()),
+        ("report", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """One month of reports, by when their files were written; `written` False: nothing had changed."""
+
+    month: str
+    n_reports: int
+    n_frames: int
+    written: bool
+
+
+def compact(root: Path, out: Path) -> list[Month]:
+    """Write `out/{frames,assets}/month=YYYY-MM/part-<digest>.parquet` for the reports below `root`.
+
+    The digest is of the reports that went in: the same ones give the same file, and a month without news is
+    left alone. Reports stay as they are. UsageError when there are none.
+    """
+    months: dict[str, list[Path]] = {}
+    for path in sorted(root.glob("schema=*/kind=*/*/*.parquet")):
+        if not path.name.startswith("."):
+            written = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
+            months.setdefault(f"{written:%Y-%m}", []).append(path)
+    if not months:
+        raise UsageError(f"{root}: holds no report (*.parquet); name a reports folder written by `scan`")
+    return [_month(root, out, month, paths) for month, paths in sorted(months.items())]
+
+
+def _month(root: Path, out: Path, month: str, paths: list[Path]) -> Month:
+    names = [f"{path.relative_to(root)} {path.stat().st_size}" for path in paths]
+    part = f"part-{hashlib.sha256(chr(10).join(names).encode()).hexdigest()[:16]}.parquet"
+    frames, assets = (out / kind / f"month={month}" / part for kind in ("frames", "assets"))
+    if frames.is_file() and assets.is_file():
+        return Month(month, len(paths), pq.read_metadata(frames).num_rows, written=False)
+    n_frames = _write(frames, SCHEMA, _frames(paths))
+    _write(assets, _ASSETS, (pa.Table.from_pylist([_asset(root, path)], schema=_ASSETS) for path in paths))
+    for old in [
+        p for place in (frames, assets) for p in place.parent.glob("part-*.parquet") if p.name != part
+    ]:
+        old.unlink()
+    return Month(month, len(paths), n_frames, written=True)
+
+
+def _write(target: Path, schema: pa.Schema, tables: Iterator[pa.Table]) -> int:
+    """Join `tables` in groups of rows, under a name that appears when all is written; how many rows."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".tmp-{target.name}")
+    n_rows = n_held = 0
+    held: list[pa.Table] = []
+    with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+        for table in tables:
+            held.append(table)
+            n_held += table.num_rows
+            if n_held >= _ROWS_A_GROUP:
+                writer.write_table(pa.concat_tables(held))
+                n_rows, n_held, held = n_rows + n_held, 0, []
+        if held:
+            writer.write_table(pa.concat_tables(held))
+    temporary.replace(target)
+    return n_rows + n_held
+
+
+def _frames(paths: list[Path]) -> Iterator[pa.Table]:
+    """Rows of each report under the present schema; a column that an older one lacks is empty."""
+    for path in paths:
+        table = pq.read_table(path, memory_map=False, partitioning=None)
+        yield pa.table(
+            [_column(table, column) for column in SCHEMA], schema=SCHEMA.remove_metadata()
+        ).replace_schema_metadata(None)
+
+
+def _column(table: pa.Table, column: pa.Field) -> Any:
+    if column.name in table.column_names:
+        return table[column.name].cast(column.type)
+    return pa.nulls(table.num_rows, column.type)
+
+
+def _asset(root: Path, path: Path) -> dict[str, Any]:
+    meta = read_meta(path)
+    error = meta["error"] or {}
+    return {
+        "asset_id": meta["asset"]["id"],
+        "uri": meta["asset"]["uri"],
+        "kind": meta["asset"]["kind"],
+        "verdict": meta["verdict"],
+        "incomplete": meta["flags"]["incomplete"],
+        "degraded": meta["flags"]["degraded"],
+        "exit_code": error.get("exit_code", 0),
+        "error": error.get("text"),
+        "rules_id": meta["rules"]["id"],
+        "judge_key": meta["provenance"]["judge_key"],
+        "frames": sum((meta.get("decisions") or {}).values()),
+        "report": str(path.relative_to(root)),
+    }
