@@ -1,50 +1,15 @@
 """The sheet in a real Chromium: no network, no errors, keys and buttons, phones, both colour schemes."""
 
-import json
-import shutil
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from qc_plugin.report.sheet import SheetImages, wanted_images, write_sheet
+from tests.support.browser import CONTRAST, emulate, find, focused, nameless, open_page, press, requested
 from tests.support.fake_report import draw_pictures, draw_regions, fake_artwork, fake_error, fake_report
 
 pytestmark = pytest.mark.browser
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
-DRIVER = shutil.which("chromedriver")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-    "--hide-scrollbars",
-]
 HOSTILE = '<img src=x onerror="document.title=1">"\'&{{ 7*7 }}</script><script>document.title=2</script>.mp4'
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not (CHROMIUM and DRIVER):
-        pytest.skip("needs a Chromium and its chromedriver on PATH")
-    webdriver = pytest.importorskip("selenium.webdriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        for flag in (*FLAGS, f"--user-data-dir={profile}"):
-            options.add_argument(flag)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-        driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-        yield driver
-        driver.quit()
 
 
 @pytest.fixture(scope="module")
@@ -72,19 +37,10 @@ def pages(tmp_path_factory):
 def show(browser, pages):
     """Opens a page at a size; nothing of the page before is left."""
 
-    def open_page(name, width=1280, height=900, scheme="light"):
-        _metrics(browser, width, height)
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-        browser.get_log("browser")
-        browser.get_log("performance")
-        browser.get(pages[name].as_uri())
-        browser.execute_script(
-            "try { localStorage.clear() } catch {} delete document.documentElement.dataset.theme"
-        )
-        return browser
+    def page(name, width=1280, height=900, scheme="light"):
+        return open_page(browser, pages[name], width=width, height=height, scheme=scheme)
 
-    return open_page
+    return page
 
 
 def _sheet(report, path):
@@ -93,32 +49,12 @@ def _sheet(report, path):
     return write_sheet(report, images, path)
 
 
-def _metrics(browser, width, height):
-    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-
-
-def _find(browser, selector):
-    return browser.find_elements("css selector", selector)
-
-
-def _press(browser, *keys):
-    from selenium.webdriver import ActionChains
-
-    ActionChains(browser).send_keys(*keys).perform()
-
-
-def _focused(browser):
-    return browser.switch_to.active_element.get_attribute("id")
-
-
 @pytest.mark.parametrize("name", ["video", "artwork", "error", "hostile"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_loaded_and_nothing_is_logged(show, name, scheme):
     browser = show(name, scheme=scheme)
     assert browser.get_log("browser") == []
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    urls = {m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"}
+    urls = requested(browser)
     assert {url.partition(":")[0] for url in urls} <= {"file", "data"}
     assert sum(url.startswith("file:") for url in urls) == 1
 
@@ -136,32 +72,32 @@ def test_the_policy_stops_what_is_not_ours(show):
 def test_a_hostile_name_is_text(show):
     browser = show("hostile")
     assert browser.title == f"Review: {HOSTILE.rpartition('/')[2]}"
-    assert _find(browser, "h1")[0].text == HOSTILE.rpartition("/")[2]
-    assert _find(browser, "img[src='x']") == []
+    assert find(browser, "h1")[0].text == HOSTILE.rpartition("/")[2]
+    assert find(browser, "img[src='x']") == []
 
 
 def test_tabs_switch_crops(show):
     browser = show("video")
-    shown = [panel.get_attribute("id") for panel in _find(browser, ".panel") if panel.is_displayed()]
+    shown = [panel.get_attribute("id") for panel in find(browser, ".panel") if panel.is_displayed()]
     assert shown == ["panel-full"]
-    _find(browser, "#tab-2x3")[0].click()
-    assert [p.get_attribute("id") for p in _find(browser, ".panel") if p.is_displayed()] == ["panel-2x3"]
-    picture = _find(browser, "#panel-2x3 .pick .picture")[0]
+    find(browser, "#tab-2x3")[0].click()
+    assert [p.get_attribute("id") for p in find(browser, ".panel") if p.is_displayed()] == ["panel-2x3"]
+    picture = find(browser, "#panel-2x3 .pick .picture")[0]
     assert picture.size["height"] / picture.size["width"] == pytest.approx(1.5, rel=0.02)
     from selenium.webdriver import Keys
 
-    _press(browser, Keys.HOME)
-    assert _focused(browser) == "tab-full"
-    assert _find(browser, "#panel-full")[0].is_displayed()
+    press(browser, Keys.HOME)
+    assert focused(browser) == "tab-full"
+    assert find(browser, "#panel-full")[0].is_displayed()
 
 
 def test_outlines_toggle_by_key_and_button(show):
     browser = show("video")
-    outline = next(o for o in _find(browser, ".card .outline") if o.rect["width"] > 0)
+    outline = next(o for o in find(browser, ".card .outline") if o.rect["width"] > 0)
     assert outline.is_displayed()
-    _press(browser, "o")
+    press(browser, "o")
     assert not outline.is_displayed()
-    button = _find(browser, ".topbar [data-act=outline]")[0]
+    button = find(browser, ".topbar [data-act=outline]")[0]
     assert button.get_attribute("aria-pressed") == "false"
     button.click()
     assert outline.is_displayed()
@@ -169,7 +105,7 @@ def test_outlines_toggle_by_key_and_button(show):
 
 def test_the_outline_lies_on_the_moving_hand(show):
     browser = show("video")
-    card = next(c for c in _find(browser, "[data-card]") if "hand 1" in c.text)
+    card = next(c for c in find(browser, "[data-card]") if "hand 1" in c.text)
     inside = """
         const box = arguments[0].querySelector('.region-line').getBoundingClientRect();
         const mark = arguments[0].querySelector('.outline').getBoundingClientRect();
@@ -185,41 +121,41 @@ def test_keys_walk_through_the_cards(show):
     browser = show("video")
     walked = []
     for key in ("j", "j", Keys.ARROW_DOWN, "k", Keys.ARROW_UP):
-        _press(browser, key)
-        walked.append(_focused(browser))
+        press(browser, key)
+        walked.append(focused(browser))
     assert walked == ["card-1", "card-2", "card-3", "card-2", "card-1"]
-    _press(browser, Keys.ENTER)
-    viewer = _find(browser, "#viewer")[0]
+    press(browser, Keys.ENTER)
+    viewer = find(browser, "#viewer")[0]
     assert viewer.is_displayed()
-    first = _find(browser, ".viewer-title")[0].text
-    _press(browser, Keys.ARROW_RIGHT)
-    assert _find(browser, ".viewer-title")[0].text != first
-    _press(browser, Keys.ESCAPE)
+    first = find(browser, ".viewer-title")[0].text
+    press(browser, Keys.ARROW_RIGHT)
+    assert find(browser, ".viewer-title")[0].text != first
+    press(browser, Keys.ESCAPE)
     assert not viewer.is_displayed()
-    _press(browser, "?")
-    assert _find(browser, "#help")[0].is_displayed()
+    press(browser, "?")
+    assert find(browser, "#help")[0].is_displayed()
 
 
 def test_the_timeline_speaks_to_the_keyboard(show):
     from selenium.webdriver import Keys
 
     browser = show("video")
-    chart = _find(browser, ".timeline-chart")[0]
+    chart = find(browser, ".timeline-chart")[0]
     browser.execute_script("arguments[0].focus()", chart)
-    _press(browser, Keys.END, Keys.ARROW_LEFT)
+    press(browser, Keys.END, Keys.ARROW_LEFT)
     assert chart.get_attribute("aria-valuenow") == "118"
     assert "frame 1416" in chart.get_attribute("aria-valuetext")
-    assert "frame 1416" in _find(browser, ".tip")[0].text
+    assert "frame 1416" in find(browser, ".tip")[0].text
 
 
 def test_a_nearest_better_frame_can_be_followed(show):
     browser = show("video")
-    link = _find(browser, "a.better[href^='#pick-full-']")[0]
-    _find(browser, "#tab-1x1")[0].click()
+    link = find(browser, "a.better[href^='#pick-full-']")[0]
+    find(browser, "#tab-1x1")[0].click()
     browser.execute_script("arguments[0].click()", link)
     frame = link.get_attribute("data-goto")
     assert browser.switch_to.active_element.get_attribute("data-frame") == frame
-    assert _find(browser, "#panel-full")[0].is_displayed()
+    assert find(browser, "#panel-full")[0].is_displayed()
 
 
 def test_dark_mode_follows_the_system_and_the_button(show):
@@ -228,7 +164,7 @@ def test_dark_mode_follows_the_system_and_the_button(show):
     browser = show("video", scheme="dark")
     dark = browser.execute_script(paper)
     assert light != dark
-    _find(browser, ".topbar [data-act=theme]")[0].click()
+    find(browser, ".topbar [data-act=theme]")[0].click()
     assert browser.execute_script(paper) == light
 
 
@@ -238,7 +174,7 @@ def test_dark_mode_follows_the_system_and_the_button(show):
 )
 def test_no_page_scrolls_sideways(show, name, width):
     browser = show(name, width=width)
-    for tab in [None, *_find(browser, "[role=tab]")]:
+    for tab in [None, *find(browser, "[role=tab]")]:
         if tab is not None:
             tab.click()
         assert browser.execute_script("return document.documentElement.scrollWidth") <= width
@@ -258,7 +194,7 @@ def test_no_page_scrolls_sideways(show, name, width):
 )
 def test_the_best_frame_has_room(show, name, width, least):
     browser = show(name, width=width)
-    assert _find(browser, "#panel-full .pick .pick-picture")[0].size["width"] > least
+    assert find(browser, "#panel-full .pick .pick-picture")[0].size["width"] > least
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -266,29 +202,22 @@ def test_the_best_frame_has_room(show, name, width, least):
 def test_text_has_contrast(show, name, scheme):
     """WCAG AA, 4.5 : 1, of every visible text on plain colour."""
     browser = show(name, scheme=scheme)
-    faint = browser.execute_script((Path(__file__).parent / "contrast.js").read_text(encoding="utf-8"))
-    assert faint == []
+    assert browser.execute_script(CONTRAST) == []
 
 
 def test_everything_has_a_name(show):
     browser = show("video")
-    shown = """return [...document.querySelectorAll('button, a, [role=img], img, [role=slider]')]
-        .filter((e) => e.checkVisibility() && !e.closest('[aria-hidden=true]'))"""
-    elements = browser.execute_script(shown)
-    assert len(elements) > 50
-    for element in elements:
-        assert element.accessible_name.strip(), element.get_attribute("outerHTML")[:200]
+    assert nameless(browser) == []
 
 
 def test_paper_is_light_without_tools_and_with_its_provenance(show):
     browser = show("video", scheme="dark")
-    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": dark})
+    emulate(browser, scheme="dark", media="print")
     browser.execute_script("dispatchEvent(new Event('beforeprint'))")
     try:
-        assert not _find(browser, ".topbar")[0].is_displayed()
-        assert _find(browser, ".facts-long")[0].is_displayed()
+        assert not find(browser, ".topbar")[0].is_displayed()
+        assert find(browser, ".facts-long")[0].is_displayed()
         paper = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
         assert paper == "rgb(255, 255, 255)"
     finally:
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+        emulate(browser)
