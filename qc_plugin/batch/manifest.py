@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +53,7 @@ def _lines(head: dict[str, Any], plan: Plan, ledger: Ledger) -> Iterator[bytes]:
     paths = plan.all_paths()
     while chunk := list(islice(paths, _AT_ONCE)):
         known = ledger.known([key_of(path) for path in chunk])
-        yield from (_line(asdict(entry)) for _, entry in sorted(known.items()))
+        yield from (_line(entry._asdict()) for _, entry in sorted(known.items()))
 
 
 def _line(value: dict[str, Any]) -> bytes:

@@ -6,10 +6,10 @@ import hashlib
 import os
 import sqlite3
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from qc_plugin.batch.walk import walk
 from qc_plugin.errors import UsageError
@@ -70,8 +70,7 @@ class Shard:
         return int.from_bytes(hashlib.sha256(os.fsencode(path)).digest()[:8], "big") % self.of == self.index
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Todo:
+class Todo(NamedTuple):
     """One asset to check, with what is known of it."""
 
     path: Path
@@ -85,7 +84,7 @@ class Todo:
 
     def after_death(self) -> Todo:
         """The same, one dead worker later."""
-        return replace(self, attempts=self.attempts + 1)
+        return self._replace(attempts=self.attempts + 1)
 
 
 class Plan:
@@ -180,8 +179,10 @@ def make_plan(
     plan, shard = Plan(), shard or Shard()
     listed = _of_shard(walk(paths), plan, shard)
     while chunk := list(islice(listed, _AT_ONCE)):
-        known = ledger.known([key_of(found.path) for found in chunk])
-        plan.add([_compare(found, known.get(key_of(found.path)), keys, is_there) for found in chunk])
+        names = [key_of(found.path) for found in chunk]
+        known = ledger.known(names)
+        pairs = zip(chunk, map(known.get, names), strict=True)
+        plan.add([_compare(found, entry, keys, is_there) for found, entry in pairs])
     return plan
 
 
@@ -216,11 +217,11 @@ def _compare(
 def _with(todo: Todo, reason: Reason, entry: Entry | None = None) -> Todo:
     """`todo` for this reason, with what the entry of the same content tells."""
     if entry is None:
-        return replace(todo, reason=reason)
+        return todo._replace(reason=reason)
     report = entry.report if reason == "rules" and entry.exit_code == 0 else None
     # The id of an asset in error may be no hash of its content.
     sha256 = entry.asset_id if entry.verdict != "error" else None
-    return replace(todo, reason=reason, sha256=sha256, report=report, attempts=entry.attempts)
+    return todo._replace(reason=reason, sha256=sha256, report=report, attempts=entry.attempts)
 
 
 def key_of(path: Path) -> str:

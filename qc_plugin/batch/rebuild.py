@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qc_plugin.batch.keys import keys_for, rules_of, run_keys
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from qc_plugin.config import RunConfig
     from qc_plugin.scoring.ruleset import RuleSet
 
-_NAMES = frozenset(each.name for each in fields(Entry))
+_NAMES = frozenset(Entry._fields)
 
 
 @dataclass(slots=True)
@@ -95,6 +95,6 @@ def _fold(path: Path, ledger: Ledger, done: Rebuilt) -> None:
     for entry in entries:
         there = ledger.known([entry.path]).get(entry.path)
         if there is not None and (there.asset_id, there.settings) == (entry.asset_id, entry.settings):
-            ledger.remember([replace(there, state=entry.state, bytes=entry.bytes, seconds=entry.seconds)])
+            ledger.remember([there._replace(state=entry.state, bytes=entry.bytes, seconds=entry.seconds)])
         elif there is None and entry.report is None:
             ledger.remember([entry])

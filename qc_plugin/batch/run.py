@@ -247,7 +247,7 @@ def _reused(path: Path, entry: Entry, config: RunConfig) -> AssetOutcome:
         exit_code=entry.exit_code,
         sentence=entry.sentence,
         report=None if entry.report is None else config.reports / entry.report,
-        incomplete=entry.incomplete,
-        degraded=entry.degraded,
+        incomplete=bool(entry.incomplete),
+        degraded=bool(entry.degraded),
         reused=True,
     )

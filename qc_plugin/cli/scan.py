@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -17,7 +18,7 @@ from qc_plugin.batch.run import ScanOptions, ScanResult, ledger_file, plan_scan
 from qc_plugin.cli import options as o
 from qc_plugin.cli.screen import err, out, print_plan, print_scan, scan_progress
 from qc_plugin.config import RunConfig
-from qc_plugin.errors import UsageError
+from qc_plugin.errors import TemporaryError, UsageError
 
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 Ledgers = Annotated[
@@ -104,8 +105,12 @@ def _since(text: str | None) -> bool:
 
 
 def _run(paths: list[Path], run: RunConfig, options: ScanOptions, fail_on: str, *, as_json: bool) -> int:
-    with scan_progress(as_json=as_json) as tell:
-        result = scan_many(paths, run, tell, options)
+    try:
+        with scan_progress(as_json=as_json) as tell:
+            result = scan_many(paths, run, tell, options)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise TemporaryError("the reader of our output went away; run the same command to go on") from None
     print_scan(result, to=err if as_json else out)
     (err if as_json else out).print(f"reports: {run.reports}", soft_wrap=True)
     return _exit_code(result, fail_on)

@@ -123,7 +123,7 @@ def test_50_replaced_or_deleted_during_the_scan(folder, monkeypatch):
     assert scan([folder / "in"], config).verdicts == {"accept": 2}
 
 
-def test_55_a_reader_that_goes_away_ends_the_scan_quietly(tmp_path):
+def test_55_a_reader_that_goes_away_stops_the_scan(tmp_path):
     for n in range(40):
         asset(tmp_path / f"in/{n:03d}.png")
     command = [sys.executable, "-c", SCAN, str(tmp_path / "in"), "--reports", str(tmp_path / "out")]
@@ -131,6 +131,6 @@ def test_55_a_reader_that_goes_away_ends_the_scan_quietly(tmp_path):
         process.stdout.readline()
         process.stdout.close()
         _, said = process.communicate(timeout=120)
-    assert process.returncode == 0
+    assert process.returncode == 75
     assert b"Traceback" not in said
     check(tmp_path)
