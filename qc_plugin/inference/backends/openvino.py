@@ -12,7 +12,9 @@ There is no model cache on disk: compiling takes 0.2 s, less than finding out wh
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +33,7 @@ EXTRA = "openvino>=2026.4,<2027"
 FIX = f"pip install '{EXTRA}'"
 PRECISIONS: tuple[str, ...] = ("f32", "bf16", "int8")
 _DEVICE = "CPU"
+_FIRST_USE = threading.Lock()
 
 
 def missing() -> str | None:
@@ -59,12 +62,38 @@ def choose_precision(spec: EngineSpec, asked: str, capabilities: list[str]) -> s
     return "int8" if spec.has_variant("int8") else "f32"
 
 
+@functools.cache
+def _used() -> bool:
+    """Runs a network of one addition."""
+    import openvino
+    from openvino import opset15
+
+    given = opset15.parameter([1], np.float32, name="given")
+    added = opset15.add(given, np.ones(1, np.float32))
+    added.output(0).set_names({"added"})
+    core = openvino.Core()
+    request = core.compile_model(openvino.Model([added], [given]), _DEVICE).create_infer_request()
+    results = request.infer({0: np.zeros(1, np.float32)})
+    return bool(np.array(results["added"])[0])
+
+
+def _use_once() -> None:
+    """Fill the tables that OpenVINO's Python layer fills at first use, while one thread is there alone.
+
+    Two threads that come first at once wait for each other for ever: one holds the interpreter and waits for
+    the table, the other fills the table and waits for the interpreter.
+    """
+    with _FIRST_USE:
+        _used()
+
+
 class OpenVinoSession:
     """An engine compiled by OpenVINO; see `session.Session`."""
 
     def __init__(self, spec: EngineSpec, *, precision: str, threads: int | None) -> None:
         import openvino
 
+        _use_once()
         core = openvino.Core()
         self.spec = spec
         self.backend = NAME

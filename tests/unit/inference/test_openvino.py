@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import openvino
 import pytest
@@ -48,3 +51,30 @@ def test_the_parts_together_are_the_whole(tmp_path, monkeypatch, network):
     split.close()
     with pytest.raises(ValueError, match="closed"):
         split.run({"image": image})
+
+
+FIRST_USE = """
+import sys, threading
+import numpy as np
+from qc_plugin.inference.select import open_session
+from qc_plugin.inference.spec import load_spec
+
+sys.setswitchinterval(1e-6)  # without care about the first use, one run in three hung
+start = threading.Barrier(2)
+
+def run(name):
+    session = open_session(load_spec(name), backend="openvino", threads=1)
+    start.wait()
+    session.run({"image": np.zeros((1, 3, 64, 64), np.float32)})
+
+threads = [threading.Thread(target=run, args=(name,)) for name in ("motion_blur", "regions")]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+@pytest.mark.parametrize("_attempt", range(3))
+def test_two_threads_may_come_first(_attempt: int) -> None:
+    subprocess.run([sys.executable, "-c", FIRST_USE], check=True, timeout=60)
