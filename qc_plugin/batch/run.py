@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, cast
@@ -112,12 +113,14 @@ def scan(
         plan = plan_scan(paths, config, options, ledger)
         result = ScanResult(n_ignored=plan.n_ignored)
         n_all = plan.n_todo if options.since_last else plan.n_all
-        for outcome in _outcomes(plan, ledger, config, options, run, result):
-            result.count(outcome)
-            if options.keep_outcomes:
-                result.outcomes.append(outcome)
-            if progress is not None:
-                progress(outcome, result.verdicts.total(), n_all)
+        # Closed at once: when `progress` raises, workers must not live on as long as its traceback does.
+        with closing(_outcomes(plan, ledger, config, options, run, result)) as outcomes:
+            for outcome in outcomes:
+                result.count(outcome)
+                if options.keep_outcomes:
+                    result.outcomes.append(outcome)
+                if progress is not None:
+                    progress(outcome, result.verdicts.total(), n_all)
         result.n_left = n_all - result.verdicts.total()
         if options.shard.of > 1:
             write_manifest(config.reports, options.shard, plan, ledger, complete=not result.n_left)
@@ -129,7 +132,7 @@ def scan(
 
 def _outcomes(
     plan: Plan, ledger: Ledger, config: RunConfig, options: ScanOptions, run: int, result: ScanResult
-) -> Iterator[AssetOutcome]:
+) -> Generator[AssetOutcome, None, None]:
     """What was done before, then what is done now, each written into the ledger before it is told."""
     if not options.since_last:
         yield from _done_before(plan, ledger, config)
