@@ -4,6 +4,7 @@
     outcome = qc_plugin.check_asset("clip.mp4")            # report, verdict, findings
     blur = qc_plugin.BlurSegmenter.load()(rgb_uint8_hwc)   # -> BlurMap at the picture's size
     regions = qc_plugin.RegionDetector.load()(rgb_uint8_hwc)
+    patch = qc_plugin.LocalDeblurrer.load()(rgb_uint8_hwc)  # -> DeblurPatch: the rest untouched
 
 Importing this package loads no runtime; each name brings what it needs when first used.
 """
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qc_plugin.batch.api import check_asset, scan
+    from qc_plugin.stages.deblur import DeblurPatch, LocalDeblurrer
     from qc_plugin.stages.regions import RegionDetector
     from qc_plugin.stages.segment import BlurSegmenter
     from qc_plugin.types import AssetReport, BlurMap, Region
@@ -24,6 +26,8 @@ __all__ = [
     "AssetReport",
     "BlurMap",
     "BlurSegmenter",
+    "DeblurPatch",
+    "LocalDeblurrer",
     "Region",
     "RegionDetector",
     "__version__",
@@ -36,6 +40,8 @@ _HOME = {
     "scan": "qc_plugin.batch.api",
     "BlurSegmenter": "qc_plugin.stages.segment",
     "RegionDetector": "qc_plugin.stages.regions",
+    "LocalDeblurrer": "qc_plugin.stages.deblur",
+    "DeblurPatch": "qc_plugin.stages.deblur",
     "AssetReport": "qc_plugin.types",
     "BlurMap": "qc_plugin.types",
     "Region": "qc_plugin.types",

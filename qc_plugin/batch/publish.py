@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qc_plugin.report.repairs import accepted_repairs
 from qc_plugin.report.sheet import write_sheet
 from qc_plugin.report.sheet_images import SheetImages, wanted_images
 from qc_plugin.report.write import report_path
 from qc_plugin.stages.pictures import cut, encode_jpeg, sheet_jpeg
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from qc_plugin.config import RunConfig
     from qc_plugin.pipeline import Checked
-    from qc_plugin.types import AssetReport, RegionKind
+    from qc_plugin.types import AssetReport, FrameRow, RegionKind
 
 
 def publish(checked: Checked, config: RunConfig) -> Path | None:
@@ -22,6 +24,7 @@ def publish(checked: Checked, config: RunConfig) -> Path | None:
     name = report_path(config.reports, checked.report).stem
     if config.stills:
         write_stills(checked, config.reports / "stills" / name)
+        write_repaired(checked, config.reports, name)
     if not config.sheet:
         return None
     target = config.reports / "sheets" / f"{name}.html"
@@ -45,6 +48,25 @@ def write_stills(checked: Checked, folder: Path) -> list[Path]:
     return paths
 
 
+def write_repaired(checked: Checked, reports: Path, name: str) -> None:
+    """The frames whose repair was accepted as JPEG; the receipts then say where they lie."""
+    home = report_path(reports, checked.report).parent
+    places = {}
+    for index in accepted_repairs(checked.report):
+        path = reports / "stills" / name / f"repaired-frame-{index:06d}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(checked.repaired.jpeg(index))
+        places[index] = Path(os.path.relpath(path, home)).as_posix()
+    rows = (_placed(row, places.get(row.score.frame_index)) for row in checked.report.frames)
+    checked.report = replace(checked.report, frames=tuple(rows))
+
+
+def _placed(row: FrameRow, uri: str | None) -> FrameRow:
+    return (
+        row if uri is None or row.repair is None else replace(row, repair=replace(row.repair, patch_uri=uri))
+    )
+
+
 def sheet_images(checked: Checked) -> SheetImages:
     """The pictures the sheet asks for, each frame decoded from the spool once."""
     wanted = wanted_images(checked.report)
@@ -57,7 +79,8 @@ def sheet_images(checked: Checked) -> SheetImages:
         for key in (k for k in wanted.region_crops if k[0] == index):
             box = _box(checked.report, key)
             crops[key] = encode_jpeg(cut(rgb, box, margin=0.15), quality=88)
-    return SheetImages(frames=frames, region_crops=crops)
+    after = {i: sheet_jpeg(checked.repaired.rgb(i)) for i in accepted_repairs(checked.report)}
+    return SheetImages(frames=frames, region_crops=crops, repaired=after)
 
 
 def _box(report: AssetReport, key: tuple[int, RegionKind, int]) -> tuple[float, float, float, float]:

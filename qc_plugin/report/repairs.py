@@ -9,6 +9,8 @@ from qc_plugin.report.read import read_column
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from qc_plugin.types import AssetReport, Repair
+
 
 def repaired_pictures(path: Path) -> dict[int, Path]:
     """Frame index -> picture of the repaired frame, of those that exist.
@@ -22,3 +24,21 @@ def repaired_pictures(path: Path) -> dict[int, Path]:
         if isinstance(index, int) and picture is not None and picture.is_file():
             found[index] = picture
     return found
+
+
+def accepted_repairs(report: AssetReport) -> tuple[int, ...]:
+    """Frames of a report whose repair was proved, in the order of time."""
+    rows = (row for row in report.frames if row.repair is not None and row.repair.status == "accepted")
+    return tuple(row.score.frame_index for row in rows)
+
+
+def receipt_sentence(repair: Repair | None) -> str:
+    """What became of a repair, for people; empty when none was tried."""
+    if repair is None:
+        return ""
+    if repair.status == "refused":
+        return f"Repair refused: {repair.refused_why or 'no reason given'}. The original is kept."
+    return (
+        f"Repaired beside the report: {repair.before:.0%} blurred before, {repair.after:.0%} after, "
+        f"{repair.share:.1%} of the pixels changed. The source file is unchanged."
+    )

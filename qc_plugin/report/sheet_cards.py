@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from qc_plugin.report.outline import outlines
+from qc_plugin.report.repairs import receipt_sentence
 from qc_plugin.report.sheet_choice import (
     SHOWN_OUTCOMES,
     FindingGroup,
@@ -21,6 +20,7 @@ from qc_plugin.report.sheet_choice import (
     ratios,
     region_key,
 )
+from qc_plugin.report.sheet_pictures import data_uri
 from qc_plugin.report.sheet_scale import Scale, scale_of
 from qc_plugin.report.sheet_timeline import sentence_of
 from qc_plugin.report.sheet_words import (
@@ -45,15 +45,6 @@ PixelBox = tuple[int, int, int, int]  # x, y, width, height in frame pixels
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A frame picture, held once in the file and drawn where it is needed. `paths` are its blur outlines."""
-
-    frame_index: int
-    href: str
-    paths: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Part:
     """A named sub-score of a rank."""
 
@@ -73,6 +64,7 @@ class Pick:
     score: str
     reason: str
     decision: str
+    repair: str
     parts: tuple[Part, ...]
     box: PixelBox
     crops: tuple[tuple[str, PixelBox, int | None], ...]  # ratio, box, place; of a large pick in the first tab
@@ -125,6 +117,7 @@ class Card:
     measure: str
     value: str
     better: Better | None
+    repair: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +131,6 @@ class Group:
     measure_text: str
     cards: tuple[Card, ...]
     n_found: int
-
-
-def pictures(report: AssetReport, images: SheetImages) -> tuple[Picture, ...]:
-    """Every picture the sheet holds."""
-    masks = {row.score.frame_index: row.score.blur for row in report.frames if row.score.blur}
-    return tuple(
-        Picture(index, _data_uri(data), outlines(masks[index]) if index in masks else ())
-        for index, data in sorted(images.frames.items())
-    )
 
 
 def tabs(report: AssetReport) -> tuple[Tab, ...]:
@@ -203,6 +187,7 @@ def _pick(report: AssetReport, row: FrameRow, ratio: str | None, rows: tuple[Fra
         score=f"{crop.score if crop else row.rank.score:.2f}",
         reason=_reason(row, rows),
         decision=row.judgement.decision,
+        repair=receipt_sentence(row.repair),
         parts=tuple(
             Part(humanise(name), f"{value:.2f}", round(100 * min(1.0, max(0.0, value)), 1))
             for name, value in sorted(row.rank.score_parts.items())
@@ -260,6 +245,7 @@ def _card(report: AssetReport, images: SheetImages, finding: Finding, n: int, on
         measure=measure_title(finding.measure),
         value=number(finding.measure, finding.value),
         better=_better(report, finding, row, on_sheet) if row else None,
+        repair=receipt_sentence(row.repair) if row and finding.action == "deblur" else "",
     )
 
 
@@ -289,9 +275,5 @@ def _crop(data: bytes | None) -> RegionCrop | None:
         return None
     height, width = picture.shape[:2]
     return RegionCrop(
-        _data_uri(data), width, height, max(1, min(_MOST_ENLARGED, _READABLE_PX // max(width, height)))
+        data_uri(data), width, height, max(1, min(_MOST_ENLARGED, _READABLE_PX // max(width, height)))
     )
-
-
-def _data_uri(data: bytes) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")

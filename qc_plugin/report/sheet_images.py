@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from qc_plugin.report.repairs import accepted_repairs
 from qc_plugin.report.sheet_choice import finding_groups, frame_of_finding, picks, ratios, region_key
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class SheetImages:
 
     frames: Mapping[int, bytes] = field(default_factory=dict)
     region_crops: Mapping[tuple[int, RegionKind, int], bytes] = field(default_factory=dict)
+    repaired: Mapping[int, bytes] = field(default_factory=dict)  # whole frames after an accepted repair
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ def wanted_images(report: AssetReport) -> WantedImages:
     frames = {row.score.frame_index for row in ranked}
     if report.asset.kind == "artwork":
         frames |= {row.score.frame_index for row in report.frames}
+    frames |= set(accepted_repairs(report))
     crops = set()
     for finding in (f for group in finding_groups(report) for f in group.shown):
         row = frame_of_finding(report, finding)
@@ -61,13 +64,15 @@ def fit(images: SheetImages, wanted: WantedImages) -> SheetImages:
     """The wanted pictures that are there, made smaller where together they would make the file too heavy."""
     frames = {index: images.frames[index] for index in wanted.frames if index in images.frames}
     crops = {key: images.region_crops[key] for key in wanted.region_crops if key in images.region_crops}
-    sizes = [len(data) for data in (*frames.values(), *crops.values())]
+    repaired = {index: data for index, data in images.repaired.items() if index in frames}
+    sizes = [len(data) for data in (*frames.values(), *crops.values(), *repaired.values())]
     if sum(sizes) <= _BUDGET_BYTES:
-        return SheetImages(frames, crops)
+        return SheetImages(frames, crops, repaired)
     quota = _BUDGET_BYTES // len(sizes)
     return SheetImages(
         {index: shrink_jpeg(data, quota) for index, data in frames.items()},
         {key: shrink_jpeg(data, quota) for key, data in crops.items()},
+        {index: shrink_jpeg(data, quota) for index, data in repaired.items()},
     )
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from qc_plugin.report.sheet_cards import Group, Picture, Tab, frame_size, groups, pictures, tabs
+from qc_plugin.report.sheet_cards import Group, Tab, frame_size, groups, tabs
+from qc_plugin.report.sheet_pictures import Picture, pictures
 from qc_plugin.report.sheet_timeline import Timeline, timeline_of
 from qc_plugin.report.sheet_words import (
     DECISION_WORDS,
@@ -94,6 +95,11 @@ class SheetView:
     error: str | None
     error_class: str
     error_step: str
+
+    @property
+    def has_repairs(self) -> bool:
+        """Whether a picture can be seen after its repair."""
+        return any(picture.repaired_href for picture in self.pictures)
 
     @property
     def shown(self) -> frozenset[int]:

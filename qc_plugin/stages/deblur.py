@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 How = Literal["none", "cells", "tiles", "dense"]
 MULTIPLE_PX = 128
 BREAK_EVEN = 0.5  # kept share from which on a list of cells takes as long as all of them (bench/deblur.py)
-ANALYSER_REACH_PX = 160  # of what it sees beyond, little matters: its weights fall off
-RESTORER_REACH_PX = 96  # eight convolutions on cells, then samples one and a half chords of 40 px away
+ANALYSER_REACH_PX = 128  # it sees further, with weights that fall off
+RESTORER_REACH_PX = 128  # eight convolutions on cells, then samples one and a half chords of 40 px away
 HALO_PX = ANALYSER_REACH_PX + RESTORER_REACH_PX
 WINDOW_PX = 1024  # a larger picture is worked on in windows: with halo 2 Mpx and about 500 MB
 TILE_PX = 256

@@ -10,21 +10,24 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
 import yaml
 from torch import Tensor, nn
 
-from engines.recipes.motion_blur.export import digest
+from engines.recipes.motion_blur.export import digest, halve_weights
 from qc_plugin.stages.deblur_cells import list_cells
 
 from .model import GRID_MARGIN, SIZE_MULTIPLE, Deblurrer, macs
 from .paths import CELL, CHORD_SCALE_PX, SAGITTA_SCALE_PX
 from .pruned import AnalyserGraph, DenseGraph, ListRestorer
 from .train import load_network
+
+if TYPE_CHECKING:
+    import onnx
 
 ENGINE_DIR = Path(__file__).parents[2] / "deblur"
 OPSET = 18
@@ -98,7 +101,7 @@ def example(height: int, width: int, share: float, seed: int = 0) -> dict[str, T
 
 def trace_all(network: Deblurrer) -> dict[str, onnx.ModelProto]:
     """The three graphs with dynamic sizes."""
-    e = example(128, 256, 0.3)
+    e = example(256, 384, 0.3)  # more than one cell of the coarsest stride: one would be taken for a constant
     rows, columns, listed, batch = (
         torch.export.Dim(n) for n in ("rows_128", "columns_128", "listed", "batch")
     )
@@ -200,7 +203,9 @@ def contract(name: str, model_path: Path, *, version: str, threshold: float) -> 
 
 def export(network: Deblurrer, folder: Path, *, version: str, threshold: float) -> dict[str, float]:
     """Write the three engines; returns the differences found. Raises RuntimeError when they are too large."""
-    models = {name: model.SerializeToString() for name, model in trace_all(network).items()}
+    traced = trace_all(network)
+    traced["deblur"] = halve_weights(traced["deblur"])
+    models = {name: model.SerializeToString() for name, model in traced.items()}
     found = differences(network, models)
     if max(found.values()) > TOLERANCE:
         raise RuntimeError(f"the exported graphs differ by {found}, allowed {TOLERANCE:.0e}; nothing written")

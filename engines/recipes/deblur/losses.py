@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 CHARBONNIER = 0.01
 SMOOTH = 20.0  # cells: keeps overlap losses quiet where almost nothing moved
+EVIDENCE_FULL, EVIDENCE_FLOOR = 0.02, 0.1  # five steps of 8 bits are plain to see; flat ground is a guess
 REBLUR_OF = 1  # pictures of a batch that are blurred again: sampling with a gradient is slow
 
 
@@ -38,13 +39,26 @@ def cells_moved(pairs: Pairs) -> Tensor:
     return F.max_pool2d(pairs.blurred, CELL)
 
 
+def evidence(pairs: Pairs) -> Tensor:
+    """(N, 1, h, w) in [0.1, 1]: how far it can be known whether a cell moved.
+
+    Where it did: what the motion changed; where it did not: the detail that is there.
+    """
+    changed = (pairs.moved - pairs.still).abs().mean(1, keepdim=True)
+    luma = pairs.moved.mean(1, keepdim=True)
+    detail = (luma - F.avg_pool2d(luma, 3, 1, 1, count_include_pad=False)).abs()
+    seen = F.avg_pool2d(torch.where(pairs.blurred > 0, changed, detail), CELL)
+    near = F.avg_pool2d(seen, 7, 1, 3, count_include_pad=False)
+    return (near / EVIDENCE_FULL).clamp(EVIDENCE_FLOOR, 1)
+
+
 def analyser_loss(analysis: Analysis, pairs: Pairs, weights: LossWeights) -> tuple[Tensor, dict[str, Tensor]]:
     """Mask, path, and attention at strides 32 and 8."""
-    cells = cells_moved(pairs)
+    cells, known = cells_moved(pairs), evidence(pairs)
     coarse = [F.max_pool2d(cells, s) for s in (8, 2)]
     terms = {
-        "mask": _mask(analysis.mask, cells),
-        "path": _path(analysis.code, pairs, cells),
+        "mask": _mask(analysis.mask, cells, known),
+        "path": _path(analysis.code, pairs, cells * known),
         "attention": torch.stack(
             [dice(a, c) for a, c in zip(analysis.attention, coarse, strict=True)]
         ).mean(),
@@ -86,13 +100,14 @@ def _reblur(picture: Tensor, pairs: Pairs, blurred: Tensor) -> Tensor:
     return ((again - pairs.moved[:n]).abs() * blurred[:n]).sum() / (blurred[:n].sum() * 3 + 1)
 
 
-def _mask(logit: Tensor, cells: Tensor) -> Tensor:
-    return F.binary_cross_entropy_with_logits(logit, cells) + dice(torch.sigmoid(logit), cells)
+def _mask(logit: Tensor, cells: Tensor, known: Tensor) -> Tensor:
+    cross = F.binary_cross_entropy_with_logits(logit, cells, reduction="none")
+    return (cross * known).sum() / known.sum() + dice(torch.sigmoid(logit) * known, cells * known)
 
 
-def _path(code: Tensor, pairs: Pairs, cells: Tensor) -> Tensor:
+def _path(code: Tensor, pairs: Pairs, weight: Tensor) -> Tensor:
     error = F.smooth_l1_loss(code, encode_path(pairs.path), beta=2 / CHORD_SCALE_PX, reduction="none")
-    return (error * cells).sum() / (cells.sum() + 1)
+    return (error * weight).sum() / (weight.sum() + 1)
 
 
 def dice(p: Tensor, mask: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ GRID_MARGIN = 2  # cells kept around those found, so that the restorer sees thei
 class Widths:
     """Channels of the analyser's own layers, of the restorer, and its number of blocks."""
 
-    analyser: int = 96
+    analyser: int = 64
     restorer: int = 64
     blocks: int = 4
 
@@ -128,7 +128,10 @@ class Analyser(nn.Module):
 
     def forward(self, rgb: Tensor) -> Analysis:
         """Mask, path and attention (strides 32 and 8)."""
-        fine, far = self.backbone.features(F.avg_pool2d(rgb, 2))
+        return self.read(*self.backbone.features(F.avg_pool2d(rgb, 2)))
+
+    def read(self, fine: Tensor, far: Tensor) -> Analysis:
+        """What the backbone's features at strides 8 and 32 say."""
         attention_far = torch.sigmoid(self.attend_far(far))
         x = fine * (0.5 + 0.5 * F.interpolate(attention_far, scale_factor=4.0, mode="nearest"))
         x, attention = self.attend(self.enter(x))
@@ -248,14 +251,14 @@ def macs(height: int, width: int, kept: float, widths: Widths | None = None) -> 
 def _backbone_macs(height: int, width: int) -> float:
     """Of `Segmenter` at half scale: filters at three octaves, then two to four 3x3 convolutions a stage."""
     segmenter = Segmenter()
-    counted, hooks = [0.0], []
+    counted = [0.0]
 
     def count(module: nn.Conv2d, _: object, out: Tensor) -> None:
         counted[0] += out[0].numel() * module.weight[0].numel()
 
     for module in segmenter.modules():
         if isinstance(module, nn.Conv2d):
-            hooks.append(module.register_forward_hook(count))
+            module.register_forward_hook(count)
     with torch.no_grad():
         segmenter.eval().features(torch.zeros(1, 3, 128, 128))
     bands = 2 * segmenter.widths.orientations * 49 * (1 + 1 / 4 + 1 / 16)

@@ -95,6 +95,9 @@ class AnalyserGraph(nn.Module):
         for child in self.analyser.modules():
             if isinstance(child, (ConvNorm, SegmenterConvNorm)):
                 child[0], child[1] = fuse_conv_bn_eval(child[0], child[1]), nn.Identity()
+        for child in self.analyser.modules():  # rounded here, as the file holds them, and not while writing
+            if isinstance(child, nn.Conv2d):
+                child.weight.data = child.weight.data.half().float()
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Mask and code."""

@@ -1,7 +1,7 @@
 """Train the deblurrer or a part of it; goes on from the last checkpoint after a kill at any step.
 
 OMP_NUM_THREADS=1 nice -n 19 python -m engines.recipes.deblur.train .work/deblur/analyser --part analyser \
-    --backbone .work/motion_blur/run2/last.pt --set .work/deblur/set1 --steps 2000 --batch 8 --side 192 --lr 3e-3
+    --backbone .work/motion_blur/run2/last.pt --set .work/deblur/set1 --steps 1500 --batch 8 --side 192
 OMP_NUM_THREADS=1 nice -n 19 python -m engines.recipes.deblur.train .work/deblur/restorer --part restorer \
     --set .work/deblur/set1 --steps 3000 --lr 1.5e-3
 ... train .work/deblur/both --set .work/deblur/set1 --steps 800 --lr 4e-4 \
@@ -218,12 +218,15 @@ def learning_rate(settings: Settings, step: int) -> float:
 
 
 def load_network(path: Path, analyser: Path | None = None) -> Deblurrer:
-    """The averaged network of a checkpoint, ready to evaluate; `analyser`: take that part from another one."""
+    """The averaged network of a checkpoint, ready to evaluate; `analyser`: that part from another one."""
     content = load(path)
-    network = Deblurrer(Widths(*content["widths"]))
-    state = content["ema"]
+    state, widths = content["ema"], content["widths"]
     if analyser is not None:
-        state |= {k: v for k, v in load(analyser)["ema"].items() if k.startswith("analyser.")}
+        other = load(analyser)
+        state = {k: v for k, v in state.items() if not k.startswith("analyser.")}
+        state |= {k: v for k, v in other["ema"].items() if k.startswith("analyser.")}
+        widths = (other["widths"][0], *widths[1:])
+    network = Deblurrer(Widths(*widths))
     network.load_state_dict(state)
     return network.eval()
 

@@ -20,6 +20,16 @@
     all('[data-act="outline"]').forEach((button) => button.setAttribute("aria-pressed", String(on)));
   };
 
+  // Before or after repair: the picture itself changes, and with it every place that shows it.
+  const setAfter = (on) => {
+    all("image[data-after]").forEach((image) => {
+      image.dataset.before ??= image.getAttribute("href");
+      image.setAttribute("href", on ? image.dataset.after : image.dataset.before);
+    });
+    root.classList.toggle("after", on);
+    all('[data-act="after"]').forEach((button) => button.setAttribute("aria-pressed", String(on)));
+  };
+
   // Tabs of crops
   const tabs = all('[role="tab"]');
   const showTab = (tab, focus) => {
@@ -156,6 +166,7 @@
 
   // Buttons and keys
   const acts = {
+    after: () => setAfter(!root.classList.contains("after")),
     outline: () => setOutlines(root.classList.contains("outlines-off")),
     theme: () => setTheme(isDark() ? "light" : "dark"),
     help: () => one("#help").showModal(),
@@ -175,12 +186,14 @@
       if (event.key === "ArrowRight" || event.key === "j") step(1);
       else if (event.key === "ArrowLeft" || event.key === "k") step(-1);
       else if (event.key === "o") acts.outline();
+      else if (event.key === "b") acts.after();
       return;
     }
     if (one("#help").open) return;
     if (event.key === "j" || (inCard && ["ArrowDown", "ArrowRight"].includes(event.key))) { event.preventDefault(); goCard(1); }
     else if (event.key === "k" || (inCard && ["ArrowUp", "ArrowLeft"].includes(event.key))) { event.preventDefault(); goCard(-1); }
     else if (event.key === "o") acts.outline();
+    else if (event.key === "b") acts.after();
     else if (event.key === "d") acts.theme();
     else if (event.key === "?") acts.help();
     else if (event.key === "Enter" && inCard) open(Number(document.activeElement.dataset.frame));
