@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from qc_plugin.batch.identity import hash_file
-from qc_plugin.decode import load_artwork, open_video
 from qc_plugin.decode.limits import PROFILES
 from qc_plugin.errors import AssetError, UsageError
+from qc_plugin.isolation.looks import Wanted
+from qc_plugin.isolation.samples import open_samples
 from qc_plugin.report.read import read_report
 from qc_plugin.report.repairs import repaired_pictures
 from qc_plugin.report.review import ReviewAsset, ReviewPictures, shared, write_review
@@ -126,21 +127,11 @@ def _pictures(
 
 
 def _frames(path: Path, report: AssetReport, wanted: set[int], config: RunConfig) -> Iterator[Frame]:
-    limits = PROFILES[config.limits]
-    if report.asset.kind == "artwork":
-        yield load_artwork(path, limits=limits)[1]
-        return
-    # Read from the start, as `explain` does: seeking lands wrong in some containers. Stop at the last one.
-    keyframes = report.provenance.sample == "keyframes"
-    left = set(wanted)
-    with open_video(path, reader=config.reader, limits=limits) as reader:
-        for decoded in reader.decoded(keyframes):
-            if decoded.index in left:
-                left.discard(decoded.index)
-                yield decoded.to_frame()
-            decoded.release()
-            if not left:
-                return
+    # As `explain` does: read from the start, because seeking lands wrong in some containers.
+    frames = Wanted(sample=report.provenance.sample, indices=tuple(sorted(wanted)))
+    asset, limits = replace(report.asset, path=str(path)), PROFILES[config.limits]
+    with open_samples(asset, frames, reader=config.reader, limits=limits, sandbox=config.sandbox) as samples:
+        yield from (look.frame for look in samples.looks() if look.frame is not None)
 
 
 def _locate(report: AssetReport, folder: Path | None) -> Path:
