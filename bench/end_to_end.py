@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-SAMPLE = ROOT / "qc_plugin" / "samples" / "juggle.mp4"
+SAMPLE = ROOT / "qc_plugin" / "samples" / "cups.mp4"
 TARGET, AIM, MEMORY_GB = 1.2, 0.8, 1.2
 
 

@@ -38,9 +38,9 @@ fi
 step "plans for this GPU" "$python" -m qc_plugin engines build --precision fp16 --profile analysis,720p
 step "int8 plan of the segmenter" "$python" -m qc_plugin engines build motion_blur --precision int8
 step "tests that need a GPU" "$python" -m pytest -m gpu -p no:cacheprovider tests/conformance
-step "check, on the GPU" verdict env QC_GPU_LOST=stop "$python" -m qc_plugin check qc_plugin/samples/juggle.mp4 \
+step "check, on the GPU" verdict env QC_GPU_LOST=stop "$python" -m qc_plugin check qc_plugin/samples/cups.mp4 \
     --backend tensorrt --reports "$work/gpu"
-step "check, on the CPU" verdict "$python" -m qc_plugin check qc_plugin/samples/juggle.mp4 \
+step "check, on the CPU" verdict "$python" -m qc_plugin check qc_plugin/samples/cups.mp4 \
     --backend openvino --reports "$work/cpu"
 step "the same findings on both" "$python" bench/compare_reports.py "$work/gpu" "$work/cpu"
 step "frames a second" "$python" bench/backends.py --sizes "$sizes" --batches "$batches" --seconds "$seconds" \

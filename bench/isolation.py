@@ -19,7 +19,7 @@ from qc_plugin.isolation.samples import InProcess
 from qc_plugin.pipeline import Engines, measure
 from qc_plugin.types import Asset
 
-SAMPLE = Path(__file__).resolve().parents[1] / "qc_plugin/samples/juggle.mp4"
+SAMPLE = Path(__file__).resolve().parents[1] / "qc_plugin/samples/cups.mp4"
 AT_MOST = 1.15
 _isolated = measure._opened  # noqa: SLF001
 

@@ -120,7 +120,7 @@ def demo(reports: o.Reports = None, config: o.ConfigFile = None) -> int:
     Run the main job on a ten-second clip of real footage and say where the sheet lies.
     """
     run = o.settings(config, reports=reports, rules="thumbnail-candidates")
-    outcome = check_one(SAMPLES / "juggle.mp4", run)
+    outcome = check_one(SAMPLES / "cups.mp4", run)
     print_outcome(outcome, as_json=False)
     if outcome.verdict == "error":
         return outcome.exit_code

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
-SAMPLE = ROOT / "qc_plugin/samples/juggle.mp4"
+SAMPLE = ROOT / "qc_plugin/samples/cups.mp4"
 
 
 @pytest.fixture(scope="session")

@@ -84,12 +84,12 @@ def test_an_altered_engine_stops_the_run(qc, clip, monkeypatch, tmp_path):
             shipped(name), package / "_bundled" / name, ignore=shutil.ignore_patterns("recipes", ".cache")
         )
     shutil.copy(shipped("plugin.yaml"), package / "_bundled/plugin.yaml")
-    model = package / "_bundled/engines/motion_blur/model.onnx"
-    data = bytearray(model.read_bytes())
-    data[len(data) // 2] ^= 1
-    model.write_bytes(data)
+    for model in (package / "_bundled/engines/motion_blur").glob("*.onnx"):  # the CPU decides which one runs
+        data = bytearray(model.read_bytes())
+        data[len(data) // 2] ^= 1
+        model.write_bytes(data)
     import os
 
     done = qc("check", clip, env={**os.environ, "PYTHONPATH": str(tmp_path / "site")})
     assert done.returncode == 2, done.stdout + done.stderr
-    assert "model.onnx" in done.stderr
+    assert ".onnx" in done.stderr

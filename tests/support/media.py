@@ -8,7 +8,7 @@ import av
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
-SAMPLE = ROOT / "qc_plugin/samples/juggle.mp4"
+SAMPLE = ROOT / "qc_plugin/samples/cups.mp4"
 
 
 def write_clip(target: Path, *, seconds: float = 2.0) -> Path:

@@ -79,7 +79,7 @@ def defocus_psf(radius: float) -> np.ndarray:
 def blur(view: View, rng: np.random.Generator) -> None:
     """Blur the whole view, or one object with soft borders; objects shorter than the blur become `ignore`."""
     solid = np.flatnonzero((view.classes <= HAND) & ~view.ignore)
-    if len(solid) and rng.random() < 0.5:
+    if len(solid) and rng.random() < 0.35:
         box = view.boxes[rng.choice(solid)]
         side = float((box[2:] - box[:2]).max())
         length = float(min(rng.uniform(0.1, 0.6) * side, 40))
@@ -88,10 +88,10 @@ def blur(view: View, rng: np.random.Generator) -> None:
         psf = motion_psf(length, rng) if rng.random() < 0.75 else defocus_psf(length / 3)
         _blur_inside(view.rgb, box, psf, margin=length)
         return
-    length = float(np.exp(rng.uniform(np.log(2), np.log(26))))
-    motion = rng.random() < 0.65
+    length = float(np.exp(rng.uniform(np.log(3), np.log(32))))
+    motion = rng.random() < 0.75
     view.rgb[:] = cv2.filter2D(view.rgb, -1, motion_psf(length, rng) if motion else defocus_psf(length / 4))
-    view.ignore |= (view.boxes[:, 2:] - view.boxes[:, :2]).max(1, initial=0) < 0.8 * length
+    view.ignore |= (view.boxes[:, 2:] - view.boxes[:, :2]).max(1, initial=0) < 0.6 * length
 
 
 def _blur_inside(rgb: np.ndarray, box: np.ndarray, psf: np.ndarray, margin: float) -> None:

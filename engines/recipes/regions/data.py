@@ -59,7 +59,7 @@ class ViewSource:
             view = self._plain(size)
         if rng.random() < 0.3:
             paste_objects(view, self.bank, rng)
-        if rng.random() < 0.3:
+        if rng.random() < 0.5:  # smeared faces and hands are what is looked for
             blur(view, rng)
         view.rgb = degrade(relight(view.rgb, rng), rng)
         return view
