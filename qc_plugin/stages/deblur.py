@@ -162,7 +162,7 @@ class LocalDeblurrer:
         allowed: Bools | None = None,
     ) -> DeblurPatch:
         height, width = image.shape[:2]
-        size = tuple(tiling.round_up(side, MULTIPLE_PX) for side in (height, width))
+        size = (tiling.round_up(height, MULTIPLE_PX), tiling.round_up(width, MULTIPLE_PX))
         padded = tiling.pad(image, *size)
         out, used = padded.copy(), np.zeros(size, np.bool_)
         motion = np.zeros((size[0] // CELL_PX, size[1] // CELL_PX, 4), np.float32)

@@ -113,7 +113,7 @@ def windows_around(
     parts = []
     for w in windows(max(bottom - top, 0), max(right - left, 0), tile_px=tile_px, halo_px=0):
         keep = (top + w.keep_top, left + w.keep_left, top + w.keep_bottom, left + w.keep_right)
-        starts = (max(0, side - halo_px) for side in keep[:2])
-        ends = (min(limit, side + halo_px) for side, limit in zip(keep[2:], (height, width), strict=True))
-        parts.append(Window(*starts, *ends, *keep))
+        start = (max(0, keep[0] - halo_px), max(0, keep[1] - halo_px))
+        end = (min(height, keep[2] + halo_px), min(width, keep[3] + halo_px))
+        parts.append(Window(*start, *end, *keep))
     return parts
