@@ -44,7 +44,7 @@ class RunConfig(BaseModel):
     on_hook_error: Literal["warn", "fail"] = Field("warn", description="What a hook that fails does")
     hook_timeout_s: float = Field(30.0, gt=0, le=3600, description="Seconds a hook of a package may take")
     webhook: str | None = Field(None, description="Address told of every verdict (signed)")
-    repair: bool = Field(default=False, description="Deblur the frames that a rule sends to repair")
+    repair: bool = Field(default=True, description="Deblur the frames that a rule sends to repair")
     stills: bool = Field(default=True, description="Write the ranked frames as JPEG files")
 
 

@@ -25,7 +25,8 @@ def rules_of(config: RunConfig) -> RuleSet:
 
 def keys_for(config: RunConfig, asset_id: str, rules: RuleSet) -> tuple[str, str]:
     """(measure key, judge key) of an asset under the present engines, decode settings and rules."""
-    engines = {name: load_spec(name).model.sha256 for name in ENGINES}
+    used = (*ENGINES, "deblur") if config.repair else ENGINES  # receipts are part of a report
+    engines = {name: load_spec(name).model.sha256 for name in used}
     decode = {"sample": config.sample, "reader": config.reader, "limits": config.limits}
     decode |= {f"measure {extra.name}": extra.version for extra in packages().measures(config)}
     measures = measure_key(asset_id, engines, decode)

@@ -99,7 +99,7 @@ def repair_frame(row: FrameRow, rgb: Rgb, bench: Bench, rules: RuleSet) -> tuple
     attempt = _attempt(row.score, asked, rgb, bench, rules)
     changed = int((attempt.patch.rgb != rgb).any(axis=2).sum())
     worst = max(asked, key=_distance)
-    after = next(f for f in attempt.judgement.findings if f.rule_id == worst.rule_id)
+    after = next((f for f in attempt.judgement.findings if f.rule_id == worst.rule_id), worst)
     why: str | None = "no blur to repair was found"
     if changed:
         why = refusal(attempt, asked, row.judgement, rgb, rules.repair)
@@ -119,6 +119,15 @@ def refusal(
     attempt: Attempt, asked: list[Finding], before: FrameJudgement, rgb: Rgb, limits: RepairRules
 ) -> str | None:
     """The first proof that fails, or None."""
+    return _not_better(attempt, asked, before, limits) or _not_true(attempt, rgb, limits)
+
+
+def _not_better(
+    attempt: Attempt, asked: list[Finding], before: FrameJudgement, limits: RepairRules
+) -> str | None:
+    """Why the rules do not call it better, or None."""
+    if attempt.judgement.excluded is not None:
+        return f"after repair the frame is left out: {attempt.judgement.excluded}"
     old = {finding.rule_id: finding for finding in before.findings}
     names = {finding.rule_id for finding in asked}
     for new in attempt.judgement.findings:
@@ -130,6 +139,11 @@ def refusal(
         fall = abs((was.value or 0.0) - (new.value or 0.0))
         if new.rule_id in names and rounded(fall) < limits.blur_falls_by:
             return f"blur fell by {fall:.1%} only, needs {limits.blur_falls_by:.1%}"
+    return None
+
+
+def _not_true(attempt: Attempt, rgb: Rgb, limits: RepairRules) -> str | None:
+    """Why the result cannot be what was there, or None."""
     explained = reblur_db(attempt.patch, rgb)
     if explained < limits.reblur_db:
         return f"blurred again it explains the input to {explained:.1f} dB, needs {limits.reblur_db:.1f}"

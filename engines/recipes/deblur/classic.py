@@ -24,13 +24,15 @@ def wiener(moved: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 def richardson_lucy(moved: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """(3, H, W) in [0, 1] -> the same, after N_STEPS multiplicative steps."""
+    kernel = np.maximum(kernel, 0)  # cubic splats have small negative lobes, under which the steps diverge
+    kernel = kernel / kernel.sum()
     light, cut = _mirrored(moved, kernel.shape[0])
-    light = np.maximum(light, 1e-4)
+    light = np.maximum(light, 1e-3)
     transfer, size = _transfer(kernel, light.shape[-2:]), light.shape[-2:]
     estimate = light.copy()
     for _ in range(N_STEPS):
         again = np.fft.irfft2(np.fft.rfft2(estimate) * transfer, s=size)
-        ratio = light / np.maximum(again, 1e-4)
+        ratio = light / np.maximum(again, 1e-3)
         estimate = estimate * np.fft.irfft2(np.fft.rfft2(ratio) * np.conj(transfer), s=size)
     return _encoded(estimate[..., cut, cut])
 

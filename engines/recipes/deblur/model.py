@@ -8,6 +8,7 @@ so that a cell's result depends on its neighbours alone and cells can be left ou
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -242,14 +243,17 @@ def true_code(path: Tensor) -> Tensor:
 def macs(height: int, width: int, kept: float, widths: Widths | None = None) -> dict[str, float]:
     """Multiply-adds on a picture: of the analyser, the restorer on all cells, and on the kept share."""
     w, at_4 = widths or Widths(), height * width / CELL**2
-    analyser = _backbone_macs(height, width) + at_4 / 4 * w.analyser * (9 * (48 + w.analyser) + 20)
+    analyser = _backbone_macs_a_pixel() * height * width / 4 + at_4 / 4 * w.analyser * (
+        9 * (48 + w.analyser) + 20
+    )
     n = w.restorer
     cell = (GUIDED + 5) * n + w.blocks * 2 * 9 * n * n + n * 4 * PIXELS + GUIDED * 3 * PIXELS
     return {"analyser": analyser, "dense": analyser + at_4 * cell, "pruned": analyser + kept * at_4 * cell}
 
 
-def _backbone_macs(height: int, width: int) -> float:
-    """Of `Segmenter` at half scale: filters at three octaves, then two to four 3x3 convolutions a stage."""
+@cache
+def _backbone_macs_a_pixel() -> float:
+    """Of `Segmenter`, counted on a picture: its fixed filters at three octaves, then its convolutions."""
     segmenter = Segmenter()
     counted = [0.0]
 
@@ -262,4 +266,4 @@ def _backbone_macs(height: int, width: int) -> float:
     with torch.no_grad():
         segmenter.eval().features(torch.zeros(1, 3, 128, 128))
     bands = 2 * segmenter.widths.orientations * 49 * (1 + 1 / 4 + 1 / 16)
-    return (counted[0] / 128**2 + bands) * height * width / 4
+    return counted[0] / 128**2 + bands

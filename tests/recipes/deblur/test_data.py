@@ -97,4 +97,4 @@ def test_the_true_kernel_restores_a_clean_picture(photos):  # noqa: F811
         return float(np.square(picture[inner] - still[inner]).mean())
 
     for method in (wiener, richardson_lucy):
-        assert error(method(moved, motion_kernel(motion))) < 0.6 * error(moved)
+        assert error(method(moved, motion_kernel(motion))) < 0.75 * error(moved)
