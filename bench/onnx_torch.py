@@ -35,10 +35,10 @@ class OnnxModule(torch.nn.Module):
         self.inputs = [value.name for value in graph.input]
         self.outputs = [value.name for value in graph.output]
         self.places: dict[str, str] = {}
-        self.fixed: Values = {"": None}  # shapes and axes as plain numbers: they steer the computation
+        self.fixed: Values = {"": None}  # shapes, axes and factors as plain numbers: they steer the computation
         for k, tensor in enumerate(graph.initializer):
             array = torch.from_numpy(numpy_helper.to_array(tensor).copy())
-            self.fixed[tensor.name] = array.tolist() if array.dtype == torch.int64 else None
+            self.fixed[tensor.name] = array.tolist() if array.dtype == torch.int64 or array.numel() == 4 else None
             self.places[tensor.name] = f"constant_{k}"
             self.register_buffer(f"constant_{k}", array)
         self.steps = [_step(node) for node in graph.node]
@@ -75,9 +75,11 @@ def _pad(x: list[Any], c: list[Any], a: Values) -> torch.Tensor:
     return F.pad(x[0], (left, right, top, bottom), {"edge": "replicate"}.get(mode, mode))
 
 
-def _resize(x: list[Any], _c: list[Any], a: Values) -> torch.Tensor:
+def _resize(x: list[Any], c: list[Any], a: Values) -> torch.Tensor:
     assert a.get("mode", b"nearest") == b"nearest"
-    return F.interpolate(x[0], scale_factor=2.0, mode="nearest")  # the only enlargement in our engines
+    if len(x) > 3:
+        return F.interpolate(x[0], size=c[3][2:], mode="nearest")
+    return F.interpolate(x[0], scale_factor=c[2][2:], mode="nearest")
 
 
 def _slice(x: list[Any], c: list[Any], _a: Values) -> torch.Tensor:
@@ -116,6 +118,11 @@ def _plain(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]
     return lambda x, _c, _a: function(*x)
 
 
+def _depth_to_space(x: list[Any], _c: list[Any], a: Values) -> torch.Tensor:
+    assert a["mode"] == b"CRD"  # the order of pixel_shuffle
+    return F.pixel_shuffle(x[0], a["blocksize"])
+
+
 def _sum(x: list[Any], c: list[Any], a: Values) -> torch.Tensor:
     return x[0].sum(c[1], keepdim=bool(a.get("keepdims", 1)))
 
@@ -132,6 +139,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "AveragePool": _pool(F.avg_pool2d),
     "MaxPool": _pool(F.max_pool2d),
     "ReduceSum": _sum,
+    "DepthToSpace": _depth_to_space,
     "Concat": lambda x, _c, a: torch.cat(x, a["axis"]),
     "Transpose": lambda x, _c, a: x[0].permute(a["perm"]),
     "Cast": lambda x, _c, a: x[0].to(TYPES[a["to"]]),

@@ -69,8 +69,9 @@ def _settings(report: AssetReport, config: RunConfig) -> RunConfig:
         known["reader"] = "decord"
     if origin.engines and config.backend == "auto":
         known["backend"] = origin.engines[0].backend
-    if origin.engines and config.precision == "auto":
-        known["precision"] = origin.engines[0].precision
+    precisions = {engine.precision for engine in origin.engines}
+    if len(precisions) == 1 and config.precision == "auto":  # if mixed, "auto" made them so
+        known["precision"] = precisions.pop()
     return config.model_copy(update=known)
 
 

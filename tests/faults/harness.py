@@ -20,8 +20,6 @@ from qc_plugin.config import RunConfig
 from qc_plugin.report.read import read_meta
 from tests.faults.stub_worker import asset, in_process
 
-run.run_isolated = in_process
-
 
 def config_for(folder):
     return RunConfig(reports=folder / "out", sheet=False, stills=False, jobs=1, rules="artwork")
@@ -72,6 +70,7 @@ def main():
     parser.add_argument("--assets", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
+    run.run_isolated = in_process
     rng, violations, n_mid = random.Random(args.seed), 0, 0
     for n in range(args.assets):
         asset(args.folder / f"in/{n:04d}.png", text="x" * n)

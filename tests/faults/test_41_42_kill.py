@@ -1,6 +1,5 @@
 """Cases 41 and 42: killed at named and at random moments, nothing is lost, nothing is there twice."""
 
-import os
 import re
 import signal
 import subprocess
@@ -9,41 +8,25 @@ from pathlib import Path
 
 import pytest
 
-from qc_plugin.batch import ledger, run
+from qc_plugin.batch import run
 from qc_plugin.batch.run import scan
-from qc_plugin.report import write
-from tests.faults.harness import check, config_for, fork, wait
+from tests.faults import kill_at
+from tests.faults.harness import check, config_for
 from tests.faults.stub_worker import asset, in_process
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def die(*_args, **_kwargs):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-POINTS = {
-    "after the temporary file": (write.os, "fsync"),
-    "before the link": (write.os, "link"),
-    "after the link": (write, "_sync_folder"),
-    "before the ledger": (ledger.Ledger, "remember"),
-    "before the run is closed": (ledger.Ledger, "end_run"),
-    "before the manifest": (run, "write_manifest"),
-}
-
-
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", kill_at.POINTS)
 def test_41_killed_at_a_named_point(tmp_path, monkeypatch, point):
-    monkeypatch.setattr(run, "run_isolated", in_process)
     for n in range(3):
         asset(tmp_path / f"in/{n}.png")
-    config = config_for(tmp_path)
-    options = run.ScanOptions(shard=run.Shard(0, 2), keep_outcomes=True)
-    with monkeypatch.context() as patch:
-        patch.setattr(*POINTS[point], die)
-        assert wait(fork(lambda: scan([tmp_path / "in"], config, options=options))) == -signal.SIGKILL
+    command = [sys.executable, "-m", "tests.faults.kill_at", point, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == -signal.SIGKILL, done.stderr
     check(tmp_path)
-    result = scan([tmp_path / "in"], config)
+    monkeypatch.setattr(run, "run_isolated", in_process)
+    result = scan([tmp_path / "in"], config_for(tmp_path))
     assert result.verdicts == {"accept": 3}
     check(tmp_path, complete=3)
 

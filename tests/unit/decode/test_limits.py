@@ -14,7 +14,10 @@ def test_profiles_widen_in_order():
     for field in fields(DEFAULT_LIMITS):
         if field.name not in ("name", "max_streams"):
             narrow, normal, wide = (getattr(p, field.name) for p in (STRICT, DEFAULT_LIMITS, TRUSTED))
-            assert narrow < normal < wide, field.name
+            assert narrow <= normal <= wide, field.name
+            assert narrow < wide, field.name
+    times = [profile.allowed_s(7200.0) for profile in (STRICT, DEFAULT_LIMITS, TRUSTED)]
+    assert times == sorted(set(times))  # a film gets more time under each wider profile
     assert (DEFAULT_LIMITS.max_pixels, DEFAULT_LIMITS.max_side) == (50_000_000, 16_384)
 
 
