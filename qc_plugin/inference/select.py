@@ -47,6 +47,8 @@ def open_session(
     """
     if threads is not None and threads < 1:
         raise EngineError(f"threads: expected 1 or more, got {threads}; leave it out to use all cores")
+    if spec.is_tflite:
+        backend, precision = _reads_tflite(spec, backend, precision)
     on_cpu = partial(open_session, spec, backend="openvino", threads=threads)  # when a GPU is lost
     if backend == "auto" and (session := _on_gpu(spec, precision)) is not None:
         return SessionWithFallback(session, on_cpu)
@@ -69,6 +71,15 @@ def _on_gpu(spec: EngineSpec, precision: str) -> Session | None:
     except (EngineError, TemporaryError) as error:
         _log.warning("the GPU is not used: %s", error)
         return None
+
+
+def _reads_tflite(spec: EngineSpec, backend: str, precision: str) -> tuple[str, str]:
+    """OpenVINO, also where the other engines run on a GPU: these are small networks for a CPU."""
+    if backend == "onnxruntime":
+        raise EngineError(
+            f"{spec.name}: is a TFLite file, which onnxruntime cannot read; use backend auto or openvino"
+        )
+    return openvino.NAME, "auto" if backend == tensorrt.NAME else precision
 
 
 def _usable(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,6 +19,7 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")
 ]  # no folders: nothing outside the engine
+TFLITE = ".tflite"
 _FIX = "reinstall qc-plugin, or run `qc-plugin engines verify` to see which engines are whole"
 
 
@@ -28,7 +30,7 @@ class _Strict(BaseModel):
 
 
 class ModelFile(_Strict):
-    """The ONNX file: its name in the engine's folder, and the size and checksum it must have."""
+    """The ONNX (or .tflite) file: its name in the engine's folder, and the size and checksum it must have."""
 
     file: FileName
     sha256: Sha256
@@ -57,12 +59,14 @@ class SizeRule(_Strict):
     """Height and width the network takes, px: multiples of `multiple` within [min, max].
 
     `long_side` is the analysis scale: the longer side of a picture, in px, that the network was made for.
+    `batch`: most pictures that it takes in one run; None: any number.
     """
 
     multiple: int = Field(default=1, ge=1)
     min: int = Field(default=1, ge=1)
     max: int = Field(default=4096, ge=1)
     long_side: int | None = Field(default=None, ge=1)
+    batch: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _ends_fit(self) -> SizeRule:
@@ -103,11 +107,22 @@ class EngineSpec(_Strict):
     params: dict[str, JsonValue] = Field(default_factory=dict)
     variants: tuple[Variant, ...] = ()
     _folder: Path = PrivateAttr(default=Path())
+    _digest: str = PrivateAttr(default="")
 
     @property
     def folder(self) -> Path:
         """Where engine.yaml lies; model files lie beside it."""
         return self._folder
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of engine.yaml: of thresholds and of the checksums of all model files."""
+        return self._digest
+
+    @property
+    def is_tflite(self) -> bool:
+        """True if the model is a TFLite file, which only OpenVINO reads."""
+        return self.model.file.endswith(TFLITE)
 
     def model_file(self, precision: str = "f32") -> ModelFile:
         """The file for a precision: the variant made for it, otherwise the one full model."""
@@ -143,6 +158,10 @@ class EngineSpec(_Strict):
 
 
 def _refuse_external_data(path: Path, content: bytes) -> None:
+    if path.name.endswith(TFLITE):  # holds all its weights
+        if content[4:8] != b"TFL3":
+            raise EngineError(f"{path}: is not a TFLite model; get the file again")
+        return
     try:
         location = onnx_wire.external_data(content)
     except ValueError as error:
@@ -161,18 +180,35 @@ def engines_folder() -> Path:
 
 def list_engines() -> list[str]:
     """Names of the engines shipped with this installation, sorted; each can be given to `load_spec`."""
-    return sorted(path.parent.name for path in engines_folder().glob("*/engine.yaml"))
+    return _names(engines_folder())
+
+
+def user_engines_folder() -> Path:
+    """Where imported engines lie: $QC_ENGINES_DIR, else qc-plugin/engines in the user's data folder."""
+    stated = os.environ.get("QC_ENGINES_DIR")
+    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return Path(stated) if stated else data / "qc-plugin" / "engines"
+
+
+def list_user_engines() -> list[str]:
+    """Names of the engines in the user's folder, sorted; one named like a shipped engine cannot be chosen."""
+    return [name for name in _names(user_engines_folder()) if name not in list_engines()]
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.parent.name for path in folder.glob("*/engine.yaml"))
 
 
 def load_spec(name_or_folder: str | Path) -> EngineSpec:
-    """Read the contract of a shipped engine (by name) or of any engine (by the path of its folder).
+    """Read the contract of a shipped or imported engine (by name) or of any (by the path of its folder).
 
     The model files are not opened; `verify` and `read_model` do that. Raises EngineError with the file, the
     place in it and the fix.
     """
     path = _engine_folder(name_or_folder) / "engine.yaml"
     try:
-        value = strict_yaml.parse(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+        value = strict_yaml.parse(content.decode("utf-8"))
     except OSError as error:
         raise EngineError(f"{path}: cannot be read ({error.strerror}); {_FIX}") from error
     except ValueError as error:  # UnicodeDecodeError too
@@ -182,6 +218,7 @@ def load_spec(name_or_folder: str | Path) -> EngineSpec:
     except ValidationError as error:
         raise EngineError(f"{path}: {_explain(error)}") from error
     spec._folder = path.parent  # noqa: SLF001 - private so that a contract cannot set it
+    spec._digest = hashlib.sha256(content).hexdigest()  # noqa: SLF001
     return spec
 
 
@@ -191,13 +228,16 @@ def _engine_folder(name_or_folder: str | Path) -> Path:
     known = list_engines()
     if isinstance(name_or_folder, str) and text in known:
         return engines_folder() / text
+    theirs = list_user_engines()
+    if isinstance(name_or_folder, str) and text in theirs:
+        return user_engines_folder() / text
     if isinstance(name_or_folder, Path) or "/" in text or "\\" in text or Path(text).is_dir():
         return Path(name_or_folder)
-    near = difflib.get_close_matches(text, known, n=1)
+    near = difflib.get_close_matches(text, [*known, *theirs], n=1)
     hint = (
         f"did you mean {near[0]!r}?"
         if near
-        else f"known engines: {', '.join(known) or 'none, reinstall qc-plugin'}"
+        else f"known engines: {', '.join([*known, *theirs]) or 'none, reinstall qc-plugin'}"
     )
     raise EngineError(f"engine {text!r}: not found; {hint}")
 

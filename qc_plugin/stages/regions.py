@@ -79,7 +79,7 @@ class RegionDetector:
         Frames of one size that follow each other run as one batch.
         """
         result: list[list[Region]] = []
-        for group in _runs_of_one_size(frames):
+        for group in _runs_of_one_size(frames, min(BATCH, self.session.spec.size.batch or BATCH)):
             images = [_checked_rgb(frame.rgb) for frame in group]
             found, scale = self._infer(images)
             result += [self._regions(frame, rows, scale) for frame, rows in zip(group, found, strict=True)]
@@ -102,10 +102,11 @@ class RegionDetector:
         small_height, small_width = analysis_size(height, width, self.long_side)
         batch = np.stack([_to_planes(image, small_height, small_width, spec) for image in images])
         outputs = self.session.run({spec.inputs[0].name: batch})
+        decoder = DECODERS[spec.decoder]
         for tensor in spec.outputs:
-            ends = (0.0, 1.0) if tensor.name.startswith("heat") else (0.0, np.inf)
-            check_range(spec, tensor.name, outputs[tensor.name], ends)
-        found = DECODERS[spec.decoder](outputs, spec.params, spec.classes)
+            check_range(spec, tensor.name, outputs[tensor.name], decoder.range_of(tensor.name))
+        taken = (spec.size.padded(small_height), spec.size.padded(small_width))
+        found = decoder.decode(outputs, spec.params, spec.classes, taken)
         return found, (small_width / width, small_height / height)
 
     def _regions(self, frame: Frame, rows: NDArray[np.float32], scale: tuple[float, float]) -> list[Region]:
@@ -128,7 +129,7 @@ def analysis_size(height: int, width: int, long_side: int) -> tuple[int, int]:
 
 
 def _to_planes(image: NDArray[np.uint8], height: int, width: int, spec: EngineSpec) -> Array:
-    """(3, H, W) float32 in the range and colour order of the engine's input.
+    """(3, H, W), or (H, W, 3) if its layout says so, float32 in range and colour order of the engine's input.
 
     Resized, then padded with grey.
     """
@@ -142,7 +143,7 @@ def _to_planes(image: NDArray[np.uint8], height: int, width: int, spec: EngineSp
     planes = np.full(shape, np.float32(low) + PADDING_GREY * step, np.float32)
     channels = image[..., ::-1] if tensor.colour == "BGR" else image
     planes[:, :height, :width] = channels.transpose(2, 0, 1).astype(np.float32) * step + np.float32(low)
-    return planes
+    return planes.transpose(1, 2, 0) if tensor.layout == "NHWC" else planes
 
 
 def _checked_rgb(rgb: object) -> NDArray[np.uint8]:
@@ -160,10 +161,10 @@ def _checked_rgb(rgb: object) -> NDArray[np.uint8]:
     return np.ascontiguousarray(rgb)
 
 
-def _runs_of_one_size(frames: Sequence[Frame]) -> Iterator[list[Frame]]:
+def _runs_of_one_size(frames: Sequence[Frame], most: int) -> Iterator[list[Frame]]:
     group: list[Frame] = []
     for frame in frames:
-        if group and (len(group) == BATCH or frame.rgb.shape != group[0].rgb.shape):
+        if group and (len(group) == most or frame.rgb.shape != group[0].rgb.shape):
             yield group
             group = []
         group.append(frame)
@@ -183,4 +184,4 @@ def _check_engine(spec: EngineSpec) -> None:
     strange = sorted(set(spec.classes) - set(KINDS))
     if strange or not spec.classes:
         raise EngineError(f"{where}: classes {strange or 'are empty'}; regions are {', '.join(KINDS)}")
-    read_params(spec.params, spec.classes)
+    read_params(spec.decoder, spec.params, spec.classes)

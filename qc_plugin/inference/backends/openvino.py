@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import tempfile
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,9 +105,9 @@ class OpenVinoSession:
         )
         model_bytes = spec.read_model(self.precision)
         try:
-            models = [core.read_model(model=model_bytes)]
+            models = [_read(core, spec, model_bytes)]
             if self.precision == "bf16":
-                models = split_at_logarithms(models[0], core.read_model(model=model_bytes))
+                models = split_at_logarithms(models[0], _read(core, spec, model_bytes))
             self._requests: list[Any] = [
                 core.compile_model(
                     model, _DEVICE, self._settings(threads, is_last=model is models[-1])
@@ -147,6 +149,16 @@ class OpenVinoSession:
     def close(self) -> None:
         """Give memory back."""
         self._requests = []
+
+
+def _read(core: Any, spec: EngineSpec, content: bytes) -> Any:
+    """The network in the checked bytes; OpenVINO reads TFLite from files only, so they go into one first."""
+    if not spec.is_tflite:
+        return core.read_model(model=content)
+    with tempfile.TemporaryDirectory(prefix="qc-engine-") as folder:
+        path = Path(folder) / spec.model.file
+        path.write_bytes(content)
+        return core.read_model(model=str(path))
 
 
 def split_at_logarithms(model: Any, copy: Any) -> list[Any]:

@@ -128,4 +128,4 @@ def test_suppression_equals_the_definition(boxes, limit):
 
 
 def test_the_decoder_is_listed_by_its_contract_name():
-    assert DECODERS["centre_ltrb"] is decode_centre_ltrb
+    assert DECODERS["centre_ltrb"].decode is decode_centre_ltrb
