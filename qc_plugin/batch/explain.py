@@ -87,7 +87,8 @@ def _sentences(row: FrameRow) -> list[str]:
     lines = [f"frame {score.frame_index} at {score.pts_s:.2f} s: {judgement.decision}"]
     if judgement.excluded:
         lines.append(f"  left out of ranking: {judgement.excluded}")
-    lines += [f"  {f.outcome}: {f.text}" for f in judgement.findings if f.outcome != "pass"]
+    said = (f"  {f.outcome}: {f.text}" for f in judgement.findings if f.outcome != "pass")
+    lines += dict.fromkeys(said)  # rules about the same missing face say the same
     if row.rank.rank is not None:
         lines.append(f"  ranked {row.rank.rank}, score {row.rank.score:.2f}")
     elif row.rank.unranked:
