@@ -38,7 +38,7 @@ check: $(VENV)/ok-test
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/python -m pytest -m "not slow and not gpu"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not gpu"
 
 test-gpu: $(VENV)/ok-test
 	QC_REQUIRE_GPU=1 $(BIN)/python -m pytest -m gpu

@@ -32,8 +32,8 @@ def grow(path, warm, n):
     return (resident_mb() - before) / n, descriptors() - open_before
 
 
-def test_25_two_hundred_assets(tmp_path):
-    slope, more = grow(write_still(tmp_path / "s.png", width=160), warm=30, n=200)
+def test_25_sixty_assets(tmp_path):
+    slope, more = grow(write_still(tmp_path / "s.png", width=160), warm=20, n=60)
     assert slope < 0.1
     assert more <= 0
 
