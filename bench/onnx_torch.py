@@ -35,10 +35,11 @@ class OnnxModule(torch.nn.Module):
         self.inputs = [value.name for value in graph.input]
         self.outputs = [value.name for value in graph.output]
         self.places: dict[str, str] = {}
-        self.fixed: Values = {"": None}  # shapes, axes and factors as plain numbers: they steer the computation
+        self.fixed: Values = {"": None}  # shapes, axes, factors as plain numbers: they steer the computation
         for k, tensor in enumerate(graph.initializer):
             array = torch.from_numpy(numpy_helper.to_array(tensor).copy())
-            self.fixed[tensor.name] = array.tolist() if array.dtype == torch.int64 or array.numel() == 4 else None
+            steers = array.dtype == torch.int64 or array.numel() == 4
+            self.fixed[tensor.name] = array.tolist() if steers else None
             self.places[tensor.name] = f"constant_{k}"
             self.register_buffer(f"constant_{k}", array)
         self.steps = [_step(node) for node in graph.node]
