@@ -20,7 +20,10 @@ from qc_plugin.host.manifest import load_manifest
 from qc_plugin.host.schemas import NAMES
 from qc_plugin.report.meta import encode_meta
 from qc_plugin.report.schema import SCHEMA
+from qc_plugin.scoring.lint import lint
 from qc_plugin.scoring.measures import MEASURES
+from qc_plugin.scoring.rule_tests import run_tests
+from qc_plugin.scoring.ruleset import load_rules
 from qc_plugin.types import Coverage, EngineUse, MediaInfo, Provenance
 from tests.support.fake_report import fake_report
 from tests.support.pages import ROOT, all_pages, anchors, links, made, quoted_lines, site_pages
@@ -176,6 +179,21 @@ def _parse(words, *, whole):
         command.make_context(" ".join(path), given, resilient_parsing=not whole)
     except _WRONG_CALL as error:
         pytest.fail(f"`qc-plugin {' '.join(words)}`: {error.format_message()}")
+
+
+RULE_FILES = [
+    (name, block)
+    for name, text in site_pages().items()
+    for block in re.findall(r"```yaml\n(schema: 1\n.*?)```", text, re.DOTALL)
+]
+
+
+@pytest.mark.parametrize(("name", "block"), RULE_FILES, ids=[name for name, _ in RULE_FILES])
+def test_a_rule_file_that_is_shown_can_be_used_and_its_tests_pass(tmp_path, name, block):
+    path = tmp_path / "house.yaml"
+    path.write_text(block, encoding="utf-8")
+    assert lint(path) == []
+    assert all(result.passed for result in run_tests(load_rules(str(path))))
 
 
 def test_the_reading_of_quotes_finds_them():
