@@ -14,7 +14,7 @@ from qc_plugin.types import Asset, AssetReport, Coverage, EngineUse, Provenance
 if TYPE_CHECKING:
     from qc_plugin.config import RunConfig
 
-ENGINES = ("motion_blur", "regions")
+SEGMENTER = "motion_blur"
 
 
 def rules_of(config: RunConfig) -> RuleSet:
@@ -25,8 +25,10 @@ def rules_of(config: RunConfig) -> RuleSet:
 
 def keys_for(config: RunConfig, asset_id: str, rules: RuleSet) -> tuple[str, str]:
     """(measure key, judge key) of an asset under the present engines, decode settings and rules."""
-    used = (*ENGINES, "deblur") if config.repair else ENGINES  # receipts are part of a report
-    engines = {name: load_spec(name).model.sha256 for name in used}
+    used = [SEGMENTER, *config.detector_names]
+    if config.repair:  # receipts are part of a report
+        used.append("deblur")
+    engines = {f"{n} {name}": load_spec(name).digest for n, name in enumerate(used)}
     decode = {"sample": config.sample, "reader": config.reader, "limits": config.limits}
     decode |= {f"measure {extra.name}": extra.version for extra in packages().measures(config)}
     measures = measure_key(asset_id, engines, decode)

@@ -53,7 +53,12 @@ def replay_frame(
     row = row_at(report, frame_index)
     source = source_of(report, asset)
     settings = _settings(report, config)
-    engines = Engines.load(backend=settings.backend, precision=settings.precision, threads=settings.threads)
+    engines = Engines.load(
+        backend=settings.backend,
+        precision=settings.precision,
+        threads=settings.threads,
+        detectors=settings.detector_names,
+    )
     score = measure_frame(source, frame_index, engines, settings, kind=report.asset.kind)
     score = apply_limits(score, _limits(report))
     pairs = list(_pairs(row.score, score))

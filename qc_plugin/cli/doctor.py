@@ -34,13 +34,14 @@ def doctor(reports: o.Reports = None, config: o.ConfigFile = None) -> int:
     Look at decoder, runtimes, engines, rules and write access. Exit code 2 when something needed is missing.
     """
     run, _ = load_config({"reports": reports}, file=config)
+    engines = dict.fromkeys((*list_engines(), *run.detector_names))
     checks: list[Check] = [
         ("python", lambda: f"{sys.version.split()[0]}, {os.cpu_count()} cores", True),
         ("video (PyAV)", _pyav, True),
         ("video (decord)", lambda: _optional("decord", "decord2", "decord"), False),
         *((f"backend {name}", lambda name=name: _backend(name), name == "openvino") for name in AUTO_ORDER),
         *((label, look, False) for label, look in gpu_lines()),
-        *((f"engine {name}", lambda name=name: _engine(name), True) for name in list_engines()),
+        *((f"engine {name}", lambda name=name: _engine(name), True) for name in engines),
         ("rules", _rules, True),
         ("reports folder", lambda: _writable(run.reports), True),
     ]

@@ -11,12 +11,14 @@ from rich.table import Table
 from qc_plugin.cli.pictures import load_pictures
 from qc_plugin.cli.plan_progress import build_progress
 from qc_plugin.cli.screen import err, out
-from qc_plugin.errors import EngineError
+from qc_plugin.errors import EngineError, UsageError
 from qc_plugin.inference.calibration import activation_ranges, picture_inputs
+from qc_plugin.inference.engine_import import import_mediapipe, import_yunet
+from qc_plugin.inference.importable import REQUIREMENT
 from qc_plugin.inference.plan_builder import network
 from qc_plugin.inference.plan_cache import PlanCache
 from qc_plugin.inference.plan_jobs import PlanJob, plan_jobs
-from qc_plugin.inference.spec import list_engines, load_spec
+from qc_plugin.inference.spec import list_engines, list_user_engines, load_spec, user_engines_folder
 
 app = typer.Typer(no_args_is_help=True, help="Trained networks. Example: qc-plugin engines verify")
 
@@ -38,15 +40,13 @@ Again = Annotated[bool, typer.Option("--again", help="Build even what is there."
 def list_() -> int:
     """Example: qc-plugin engines list
 
-    Print every shipped engine.
+    Print every shipped engine, then those that you imported.
     """
-    table = Table("name", "version", "size", "analysis scale", "licence", "sha256", box=None, pad_edge=False)
-    for name in list_engines():
+    table = Table("name", "version", "size", "scale", "licence", "sha256", box=None, pad_edge=False)
+    for name in (*list_engines(), *list_user_engines()):
         spec = load_spec(name)
-        size = f"{spec.model.bytes / 1e6:.1f} MB"
-        table.add_row(
-            spec.name, spec.version, size, f"{spec.size.long_side} px", spec.licence, spec.model.sha256[:12]
-        )
+        size, scale = f"{spec.model.bytes / 1e6:.1f} MB", f"{spec.size.long_side or '-'} px"
+        table.add_row(name, spec.version, size, scale, spec.licence, spec.model.sha256[:12])
     out.print(table)
     return 0
 
@@ -58,7 +58,7 @@ def verify() -> int:
     Check size and SHA-256 of every engine. Exit code 2 when one is missing or altered.
     """
     failed = 0
-    for name in list_engines():
+    for name in (*list_engines(), *list_user_engines()):
         try:
             load_spec(name).verify()
             out.print(f"[green]✓[/] {name}")
@@ -66,6 +66,40 @@ def verify() -> int:
             failed += 1
             out.print(f"[red]✗[/] {name}: {error}", soft_wrap=True)
     return 2 if failed else 0
+
+
+@app.command("import")
+def import_(
+    what: Annotated[str, typer.Argument(help="mediapipe (fetched by pip unless FILE is given) or yunet.")],
+    file: Annotated[Optional[Path], typer.Argument(help="mediapipe's wheel, or a YuNet ONNX file.")] = None,
+) -> int:
+    """Example: qc-plugin engines import mediapipe
+
+    Bring a face or palm detector of others into your engine folder; `detectors` in the settings chooses it.
+    mediapipe's networks come out of its wheel 0.10.21, which pip fetches as you configured it (36 to 52 MB);
+    its checksum is pinned, and it is never installed.
+    """
+    if what == "mediapipe":
+        if file is None:
+            err.print(f"asking pip for {REQUIREMENT}, 36 to 52 MB", highlight=False)
+        names = import_mediapipe(file)
+    elif what == "yunet" and file is not None:
+        names = import_yunet(file)
+    elif what == "yunet":
+        raise UsageError("engines import yunet: needs a file; get one and name it: engines import yunet FILE")
+    else:
+        raise UsageError(f"engines import {what}: is not known; choose mediapipe or yunet")
+    for name in names:
+        spec = load_spec(name)
+        out.print(
+            f"[green]✓[/] {name}: {', '.join(spec.classes)}, {spec.model.bytes / 1e6:.1f} MB, {spec.licence}",
+            soft_wrap=True,
+        )
+    out.print(f"in {user_engines_folder()}, each with its licence and origin", soft_wrap=True, markup=False)
+    out.print(
+        f"to use one: QC_DETECTORS={names[-1]},regions, or `detectors` in qc-plugin.toml", soft_wrap=True
+    )
+    return 0
 
 
 @app.command()

@@ -45,13 +45,17 @@ class Variant(ModelFile):
 
 
 class TensorSpec(_Strict):
-    """One named input or output. `layout` has a letter an axis, `range` is inclusive."""
+    """One named input or output. `layout` has a letter an axis, `range` is inclusive.
+
+    `padding`: code 0..255 that fills an input where the picture does not reach.
+    """
 
     name: str = Field(min_length=1)
     layout: str = Field(pattern=r"^[A-Z]{1,6}$")
     dtype: Dtype = "float32"
     colour: Literal["RGB", "BGR", "GRAY"] | None = None
     range: tuple[float, float] | None = None
+    padding: int = Field(default=127, ge=0, le=255)
     meaning: str = ""
 
 

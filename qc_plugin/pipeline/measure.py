@@ -17,7 +17,8 @@ from qc_plugin.isolation.samples import open_samples
 from qc_plugin.pipeline.extra import with_extra
 from qc_plugin.scoring.measures import FrameFacts, MeasureLimits, score_frame
 from qc_plugin.stages.ahead import Ahead
-from qc_plugin.stages.regions import RegionDetector, track
+from qc_plugin.stages.detectors import Detectors
+from qc_plugin.stages.regions import track
 from qc_plugin.stages.segment import BlurSegmenter
 from qc_plugin.stages.sharpness import sharpness
 from qc_plugin.stages.spool import PictureSpool
@@ -50,31 +51,41 @@ class Engines:
     """
 
     segmenter: BlurSegmenter
-    detector: RegionDetector
+    detectors: Detectors
     beside: Executor
 
     @classmethod
-    def load(cls, *, backend: str = "auto", precision: str = "auto", threads: int | None = None) -> Engines:
-        """Load both engines. Raises EngineError when one is missing, altered, or cannot run here."""
+    def load(
+        cls,
+        *,
+        backend: str = "auto",
+        precision: str = "auto",
+        threads: int | None = None,
+        detectors: Sequence[str] = ("regions",),
+    ) -> Engines:
+        """Load all engines. Raises EngineError when one is missing, altered, or cannot run here."""
         half, beside = max(1, (threads or os.cpu_count() or 2) // 2), ThreadPoolExecutor(1, "qc-regions")
-        detector = beside.submit(RegionDetector.load, backend=backend, precision=precision, threads=half)
+        found = beside.submit(Detectors.load, detectors, backend=backend, precision=precision, threads=half)
         segmenter = BlurSegmenter.load(backend=backend, precision=precision, threads=half)
-        return cls(segmenter, detector.result(), beside)
+        return cls(segmenter, found.result(), beside)
 
     def look(self, frames: Sequence[Frame]) -> tuple[list[BlurMap], list[list[Region]]]:
         """Blur map and regions of each frame."""
-        regions = self.beside.submit(self.detector.detect, frames)
+        regions = self.beside.submit(self.detectors.detect, frames)
         return self.segmenter.segment(frames), regions.result()
 
     def at_scale_of(self, kind: AssetKind) -> Engines:
-        """The same networks; in video, where many frames wait, regions are looked for at a smaller scale."""
+        """The same networks; in video, where many frames wait, regions are looked for at a smaller scale.
+
+        A picture, which is looked at once, is searched for small faces too.
+        """
         long_side = VIDEO_REGIONS_PX if kind == "video" else None
-        return replace(self, detector=RegionDetector(self.detector.session, long_side=long_side))
+        return replace(self, detectors=self.detectors.at(long_side, tiled=kind == "artwork"))
 
     @property
     def uses(self) -> tuple[EngineUse, ...]:
         """What ran, and how, for the report."""
-        return tuple(stage.session.use for stage in (self.segmenter, self.detector))
+        return tuple(session.use for session in (self.segmenter.session, *self.detectors.sessions))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

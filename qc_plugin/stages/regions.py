@@ -1,8 +1,9 @@
 """Faces, hands and people: pictures in, `Region`s out.
 
 The engine looks at one analysis scale: the longer side of a picture is brought to its `long_side` (960 px),
-small pictures enlarged twice at most, because beyond that there is nothing more to see. `long_side=1920`
-looks for smaller faces in 4K at four times the cost. Finding no region is a result, not an error.
+small pictures enlarged twice at most, because beyond that there is nothing more to see. `tiled` looks at
+pictures of 2880 px and more a second time, at twice that scale, for smaller faces; that costs five times as
+much. Finding no region is a result, not an error.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from qc_plugin.errors import EngineError
 from qc_plugin.inference.select import open_session
 from qc_plugin.inference.session import Array, Session, check_range
 from qc_plugin.inference.spec import EngineSpec, load_spec
+from qc_plugin.stages import region_tiles
 from qc_plugin.stages.region_decoders import DECODERS, read_params
 from qc_plugin.stages.tracks import Tracker, track
 from qc_plugin.types import Frame, Region, RegionKind
@@ -30,7 +32,6 @@ __all__ = ["RegionDetector", "Tracker", "track"]
 
 KINDS: tuple[RegionKind, ...] = ("face", "hand", "person")
 MAX_UPSCALE = 2.0  # the engine was trained on pictures enlarged up to this
-PADDING_GREY = 127  # training views were mostly filled with it; reflection would show half a face twice
 BATCH = 4  # frames a run: more gains nothing on a CPU and costs memory
 LEAST_BOX_PX = 1.0  # of a side, in frame px: what is left of a box that lay in the padding is nothing
 
@@ -41,12 +42,13 @@ class RegionDetector:
     Built once with its engine, then called. Used by one thread at a time.
     """
 
-    def __init__(self, session: Session, *, long_side: int | None = None) -> None:
-        """`long_side`.
+    def __init__(self, session: Session, *, long_side: int | None = None, tiled: bool = False) -> None:
+        """`long_side`: analysis scale in px; None takes the engine's own. Raises ValueError if out of range.
 
-        Analysis scale in px; None takes the engine's own. Raises ValueError if out of range.
+        `tiled`: look at large pictures a second time, for small faces (`region_tiles`).
         """
         self.session = session
+        self.tiled = tiled
         _check_engine(session.spec)
         size = session.spec.size
         self.long_side = long_side if long_side is not None else (size.long_side or size.max)
@@ -69,6 +71,18 @@ class RegionDetector:
         session = open_session(spec, backend=backend, precision=precision, threads=threads)
         return cls(session, long_side=long_side)
 
+    @property
+    def kinds(self) -> tuple[RegionKind, ...]:
+        """What the engine finds."""
+        return cast("tuple[RegionKind, ...]", self.session.spec.classes)
+
+    def at(self, long_side: int | None, *, tiled: bool) -> RegionDetector:
+        """The same network at another scale; an engine made for a smaller one keeps its own."""
+        own = self.session.spec.size.long_side
+        if long_side is not None and own is not None:
+            long_side = min(long_side, own)
+        return RegionDetector(self.session, long_side=long_side, tiled=tiled)
+
     def __call__(self, rgb: NDArray[np.uint8]) -> list[Region]:
         """Regions of one picture (H, W, 3) uint8 sRGB, best first. Raises ValueError for anything else."""
         return self.detect([Frame(0, 0.0, 0.0, _checked_rgb(rgb))])[0]
@@ -81,8 +95,9 @@ class RegionDetector:
         result: list[list[Region]] = []
         for group in _runs_of_one_size(frames, min(BATCH, self.session.spec.size.batch or BATCH)):
             images = [_checked_rgb(frame.rgb) for frame in group]
-            found, scale = self._infer(images)
-            result += [self._regions(frame, rows, scale) for frame, rows in zip(group, found, strict=True)]
+            for frame, image, rows in zip(group, images, self._look(images, self.long_side), strict=True):
+                more = self._small_faces(image, rows) if self.tiled else rows[:0]
+                result.append(self._regions(frame, np.concatenate([rows, more])))
         return result
 
     def detect_batch(self, frames: Sequence[NDArray[np.uint8]]) -> list[list[Region]]:
@@ -93,33 +108,50 @@ class RegionDetector:
         """Give the engine's memory back."""
         self.session.close()
 
-    def _infer(
-        self, images: Sequence[NDArray[np.uint8]]
-    ) -> tuple[list[NDArray[np.float32]], tuple[float, float]]:
-        """Finds (n, 6) per picture in analysis px, and analysis px per frame px along x and y."""
-        spec = self.session.spec
+    def _look(self, images: Sequence[NDArray[np.uint8]], long_side: int) -> list[NDArray[np.float64]]:
+        """Finds (n, 6) per picture in its own px, clipped to it; what lay in the padding is dropped.
+
+        The pictures have one size; `long_side` is the scale at which they are looked at.
+        """
+        spec, decoder = self.session.spec, DECODERS[self.session.spec.decoder]
         height, width = images[0].shape[:2]
-        small_height, small_width = analysis_size(height, width, self.long_side)
+        small_height, small_width = analysis_size(height, width, long_side)
         batch = np.stack([_to_planes(image, small_height, small_width, spec) for image in images])
         outputs = self.session.run({spec.inputs[0].name: batch})
-        decoder = DECODERS[spec.decoder]
         for tensor in spec.outputs:
             check_range(spec, tensor.name, outputs[tensor.name], decoder.range_of(tensor.name))
         taken = (spec.size.padded(small_height), spec.size.padded(small_width))
-        found = decoder.decode(outputs, spec.params, spec.classes, taken)
-        return found, (small_width / width, small_height / height)
+        scale = np.array([width / small_width, height / small_height] * 2)
+        found = []
+        for rows in decoder.decode(outputs, spec.params, spec.classes, taken):
+            boxes = (rows[:, :4].astype(np.float64) * scale).clip(0, [width, height, width, height])
+            kept = ((boxes[:, 2:] - boxes[:, :2]) >= min(LEAST_BOX_PX, width, height)).all(axis=1)
+            found.append(np.concatenate([boxes, rows[:, 4:]], axis=1)[kept])
+        return found
 
-    def _regions(self, frame: Frame, rows: NDArray[np.float32], scale: tuple[float, float]) -> list[Region]:
-        """Boxes brought to frame px and clipped to the frame; what lay in the padding is dropped."""
-        height, width = frame.rgb.shape[:2]
-        boxes = rows[:, :4].astype(np.float64) / np.array([*scale, *scale])
-        boxes = boxes.clip(0, [width, height, width, height])
-        kept = ((boxes[:, 2:] - boxes[:, :2]) >= min(LEAST_BOX_PX, width, height)).all(axis=1)
-        regions = []
-        for (x0, y0, x1, y1), row in zip(boxes[kept].tolist(), rows[kept], strict=True):
-            kind = cast("RegionKind", self.session.spec.classes[int(row[5])])
-            regions.append(Region(frame.index, kind, (x0, y0, x1, y1), float(min(row[4], 1.0))))
-        return regions
+    def _small_faces(self, image: NDArray[np.uint8], known: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Faces that a second look at twice the scale adds to the `known` finds, (n, 6) in frame px."""
+        height, width = image.shape[:2]
+        if max(height, width) < region_tiles.FROM_PX or "face" not in self.kinds:
+            return known[:0]
+        size, places = self.session.spec.size, region_tiles.windows(height, width)
+        crops = [np.ascontiguousarray(image[y0:y1, x0:x1]) for x0, y0, x1, y1 in places]
+        share = max(crops[0].shape) / max(height, width)
+        long_side = min(round(2 * self.long_side * share), size.max // size.multiple * size.multiple)
+        found = []
+        for crop, window in zip(crops, places, strict=True):
+            rows = self._look([crop], long_side)[0]
+            rows[:, :4] += [*window[:2], *window[:2]]
+            found.append(region_tiles.inside(rows, window, height, width))
+        more = np.concatenate(found)
+        return region_tiles.new(known, more[more[:, 5] == self.kinds.index("face")])
+
+    def _regions(self, frame: Frame, rows: NDArray[np.float64]) -> list[Region]:
+        """Finds as regions of the frame, best first."""
+        return [
+            Region(frame.index, self.kinds[int(label)], (x0, y0, x1, y1), min(confidence, 1.0))
+            for x0, y0, x1, y1, confidence, label in rows[np.argsort(-rows[:, 4], kind="stable")].tolist()
+        ]
 
 
 def analysis_size(height: int, width: int, long_side: int) -> tuple[int, int]:
@@ -131,7 +163,7 @@ def analysis_size(height: int, width: int, long_side: int) -> tuple[int, int]:
 def _to_planes(image: NDArray[np.uint8], height: int, width: int, spec: EngineSpec) -> Array:
     """(3, H, W), or (H, W, 3) if its layout says so, float32 in range and colour order of the engine's input.
 
-    Resized, then padded with grey.
+    Resized, then padded; reflection would show half a face twice.
     """
     if image.shape[:2] != (height, width):
         how = cv2.INTER_AREA if height < image.shape[0] or width < image.shape[1] else cv2.INTER_LINEAR
@@ -140,7 +172,7 @@ def _to_planes(image: NDArray[np.uint8], height: int, width: int, spec: EngineSp
     low, high = tensor.range or (0.0, 1.0)
     step = np.float32((high - low) / 255.0)
     shape = (3, spec.size.padded(height), spec.size.padded(width))
-    planes = np.full(shape, np.float32(low) + PADDING_GREY * step, np.float32)
+    planes = np.full(shape, np.float32(low) + tensor.padding * step, np.float32)
     channels = image[..., ::-1] if tensor.colour == "BGR" else image
     planes[:, :height, :width] = channels.transpose(2, 0, 1).astype(np.float32) * step + np.float32(low)
     return planes.transpose(1, 2, 0) if tensor.layout == "NHWC" else planes

@@ -1,8 +1,11 @@
-"""Faces found by others, same pictures and protocol: OpenCV's Haar cascade, and YuNet, which made the labels.
+"""What others find on the same pictures, by the same protocol.
 
-    python -m engines.recipes.regions.compare
+    python -m engines.recipes.regions.compare                                   # Haar and YuNet, faces
+    python -m engines.recipes.regions.compare --engine mediapipe_face --engine mediapipe_palm
 
-YuNet's row is no rival: its own boxes are most of the truth. It says how far the protocol itself allows.
+OpenCV's Haar cascade, YuNet, which made the labels, and any engine under contract (as the product runs it,
+f32, on the picture at analysis scale). YuNet's row is no rival: its own boxes are most of the truth. It says
+how far the protocol itself allows.
 """
 
 from __future__ import annotations
@@ -14,9 +17,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from engines.recipes.regions.catalogue import load_split, shared_data
-from engines.recipes.regions.evaluate import SIZES, Judged, average_precision, curve
+from engines.recipes.regions.catalogue import CLASSES, Picture, load_split, shared_data
+from engines.recipes.regions.evaluate import LOWEST_HEAT, SIZES, Judged, average_precision, curve
 from engines.recipes.regions.geometry import FACE
+from qc_plugin.inference.select import open_session
+from qc_plugin.inference.spec import EngineSpec, load_spec
+from qc_plugin.stages.regions import RegionDetector
 
 Finder = Callable[[np.ndarray], np.ndarray]
 
@@ -54,28 +60,52 @@ def _rows(found: list[tuple[float, ...]]) -> np.ndarray:
     return rows[np.argsort(-rows[:, 4], kind="stable")]
 
 
+def engine_finder(spec: EngineSpec) -> Finder:
+    """Any engine under contract; all that it thinks possible is kept, for the area under the curve."""
+    spec.params["thresholds"] = dict.fromkeys(spec.classes, LOWEST_HEAT)
+    detector = RegionDetector(open_session(spec, backend="openvino", precision="f32", threads=1))
+
+    def find(rgb: np.ndarray) -> np.ndarray:
+        found = [(*r.box_xyxy, r.confidence, CLASSES.index(r.kind)) for r in detector(rgb)]
+        return np.array(found, np.float32).reshape(-1, 6)
+
+    return find
+
+
+def judge_with(find: Finder, pictures: list[Picture]) -> list[Judged]:
+    """Every picture at analysis scale, looked at."""
+    judged = []
+    for picture in pictures:
+        how = cv2.INTER_AREA if picture.scale < 1 else cv2.INTER_LINEAR
+        rgb = cv2.resize(np.array(picture.rgb()), None, fx=picture.scale, fy=picture.scale, interpolation=how)
+        judged.append(Judged(picture, picture.boxes * picture.scale, find(rgb)))
+    return judged
+
+
 def main() -> None:
-    """Print face AP50 by size for each finder."""
+    """Print AP50 by size for each finder and each class that it knows."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--split", default="val", choices=["val", "video_frames_val"])
+    parser.add_argument("--engine", action="append", default=[], help="name or folder, in place of the two")
     args = parser.parse_args()
     cv2.setNumThreads(1)
+    finders: dict[str, tuple[Finder, tuple[str, ...]]] = {}
+    for name in args.engine:
+        spec = load_spec(name)
+        finders[spec.name] = (engine_finder(spec), spec.classes)
+    if not finders:
+        finders = {"haar": (haar_finder(), ("face",)), "yunet (teacher)": (yunet_finder(), ("face",))}
     pictures = load_split(args.split)
-    for name, find in (("haar", haar_finder()), ("yunet (teacher)", yunet_finder())):
-        judged = []
-        for picture in pictures:
-            how = cv2.INTER_AREA if picture.scale < 1 else cv2.INTER_LINEAR
-            rgb = cv2.resize(
-                np.array(picture.rgb()), None, fx=picture.scale, fy=picture.scale, interpolation=how
-            )
-            judged.append(Judged(picture, picture.boxes * picture.scale, find(rgb)))
-        cells = []
-        for size_name, size in SIZES.items():
-            _, precision, recall, total = curve(judged, FACE, size)
-            cells.append(f"{size_name} {average_precision(precision, recall):.3f} ({total})")
-        print(f"{name:16s}", "  ".join(cells))
+    for name, (find, kinds) in finders.items():
+        judged = judge_with(find, pictures)
+        for kind in kinds:
+            cells = []
+            for size_name, size in SIZES.items():
+                _, precision, recall, total = curve(judged, CLASSES.index(kind), size)
+                cells.append(f"{size_name} {average_precision(precision, recall):.3f} ({total})")
+            print(f"{name:16s}", f"{kind:6s}", "  ".join(cells))
 
 
 if __name__ == "__main__":
