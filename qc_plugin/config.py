@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from qc_plugin.errors import ConfigError
 
@@ -34,6 +34,9 @@ class RunConfig(BaseModel):
     precision: Literal["auto", "f32", "bf16", "f16", "int8"] = Field(
         "auto", description="Arithmetic of the engines"
     )
+    detectors: str = Field(
+        "regions", description="Engines that find faces, hands and people; a comma between several"
+    )
     threads: int | None = Field(None, ge=1, le=256, description="Threads per worker; default: cores / jobs")
     jobs: int | None = Field(None, ge=1, le=256, description="Assets checked at once; default: cores / 2")
     limits: Literal["strict", "default", "trusted"] = Field("default", description="Profile of asset limits")
@@ -46,6 +49,18 @@ class RunConfig(BaseModel):
     webhook: str | None = Field(None, description="Address told of every verdict (signed)")
     repair: bool = Field(default=True, description="Deblur the frames that a rule sends to repair")
     stills: bool = Field(default=True, description="Write the ranked frames as JPEG files")
+
+    @property
+    def detector_names(self) -> tuple[str, ...]:
+        """Names or folders of the engines that find regions, as `detectors` names them."""
+        return tuple(name.strip() for name in self.detectors.split(","))
+
+    @field_validator("detectors")
+    @classmethod
+    def _check_detectors(cls, value: str) -> str:
+        if not all(name.strip() for name in value.split(",")):
+            raise ValueError("names no engine; write regions, or mediapipe_face,regions")
+        return value
 
 
 Origins = dict[str, str]

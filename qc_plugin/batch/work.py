@@ -63,7 +63,9 @@ class Workshop:
 
             c = self.config
             warm_up(c.sandbox)
-            self._engines = Engines.load(backend=c.backend, precision=c.precision, threads=c.threads)
+            self._engines = Engines.load(
+                backend=c.backend, precision=c.precision, threads=c.threads, detectors=c.detector_names
+            )
         return self._engines
 
     def process(
