@@ -46,7 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     rows = parser.parse_args().rows
-    plan.walk = lambda _paths: (Found(Path(path_of(n))) for n in range(rows))
+    plan.walk = lambda _paths, **_: (Found(Path(path_of(n))) for n in range(rows))
     plan._state = lambda path: (_state_of(path), 734_003_200)  # noqa: SLF001
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "ledger.sqlite"

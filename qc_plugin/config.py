@@ -5,13 +5,15 @@ Flags win over QC_* variables, over --config or the nearest file, over the user'
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from qc_plugin.errors import ConfigError
 
@@ -26,7 +28,9 @@ class RunConfig(BaseModel):
 
     rules: str = Field("default", description="Name or file of a rule set")
     sample: str = Field("2fps", description="Frames to score: <number>fps, keyframes, all or auto")
-    reports: Path = Field(Path("qc-reports"), description="Folder for reports, sheets and stills")
+    reports: Path = Field(
+        Path("qc-reports"), description="Folder (or s3://bucket/prefix) for reports, sheets and stills"
+    )
     reader: Literal["pyav", "decord"] = Field("pyav", description="Video reader")
     backend: Literal["auto", "openvino", "onnxruntime", "tensorrt"] = Field(
         "auto", description="Runtime for the engines"
@@ -49,6 +53,7 @@ class RunConfig(BaseModel):
     webhook: str | None = Field(None, description="Address told of every verdict (signed)")
     repair: bool = Field(default=True, description="Deblur the frames that a rule sends to repair")
     stills: bool = Field(default=True, description="Write the ranked frames as JPEG files")
+    store: str | None = Field(None, description="Where reports are put: s3://bucket/prefix; set by reports")
 
     @property
     def detector_names(self) -> tuple[str, ...]:
@@ -60,6 +65,24 @@ class RunConfig(BaseModel):
     def _check_detectors(cls, value: str) -> str:
         if not all(name.strip() for name in value.split(",")):
             raise ValueError("names no engine; write regions, or mediapipe_face,regions")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_store(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Reports that go to a store need a folder here: for the ledger, and for what is not put yet."""
+        reports = str(values.get("reports", ""))
+        if not reports.startswith("s3://"):
+            return values
+        state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state")
+        folder = hashlib.sha256(reports.rstrip("/").encode()).hexdigest()[:16]
+        return {**values, "store": reports, "reports": state / "qc-plugin" / "stores" / folder}
+
+    @field_validator("store")
+    @classmethod
+    def _check_store(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"s3://[A-Za-z0-9][A-Za-z0-9._-]+(/.*)?", value):
+            raise ValueError("is no address of a store; write s3://bucket/prefix")
         return value
 
 

@@ -134,6 +134,23 @@ class Ledger:
         with self._writing():
             self._db.execute("DELETE FROM assets")
 
+    def index_reports(self) -> None:
+        """Make `confirm` quick."""
+        self._db.execute("CREATE INDEX IF NOT EXISTS by_report ON assets (report)")
+
+    def confirm(self, reports: Sequence[str]) -> set[str]:
+        """Those of `reports` (some hundred) that an entry names; these entries are confirmed."""
+        marks = ",".join("?" * len(reports))
+        query = f"UPDATE assets SET run = 0 WHERE report IN ({marks}) RETURNING report"  # noqa: S608
+        with self._writing():
+            return {report for (report,) in self._db.execute(query, list(reports))}
+
+    def drop_unconfirmed(self) -> None:
+        """Forget entries of run -1 that name a report: nobody has seen it."""
+        with self._writing():
+            self._db.execute("DELETE FROM assets WHERE run < 0 AND report IS NOT NULL")
+            self._db.execute("DROP INDEX IF EXISTS by_report")
+
     def _writing(self) -> _Writing:
         return _Writing(self._db, self.file)
 

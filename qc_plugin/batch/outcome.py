@@ -36,6 +36,7 @@ class AssetOutcome:
     retryable: bool = False  # the same call may give more later
     error_class: str = ""
     delivered: tuple[str, ...] = ()  # addresses that report sinks have named
+    address: str = ""  # of the report in a store; after a scan it is there only
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for a pipe or a ledger."""
@@ -77,17 +78,19 @@ def outcome_of(report: AssetReport, path: Path | None, sheet: Path | None, start
     )
 
 
-def from_report(path: Path, asset_id: str, report: Path) -> AssetOutcome | None:
-    """What a report that is in place says of its asset; None when it is torn or not there."""
+def from_report(path: str, asset_id: str, report: Path) -> AssetOutcome | None:
+    """What a report that is in place says of its asset; None when it is torn, or of another asset."""
     from qc_plugin.report.read import read_meta
 
     try:
         meta = read_meta(report)
     except QcError:
         return None
+    if meta["asset"]["id"] != asset_id:
+        return None
     error = meta.get("error") or {}
     return AssetOutcome(
-        path=str(path),
+        path=path,
         asset_id=asset_id,
         kind=meta["asset"]["kind"],
         verdict=meta["verdict"],

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from qc_plugin.batch.walk import walk
 from qc_plugin.errors import UsageError
 from qc_plugin.isolation.opening import file_state
+from qc_plugin.store.address import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from qc_plugin.batch.ledger import Entry, Ledger
     from qc_plugin.batch.walk import Found
+    from qc_plugin.store.address import Place
 
 Reason = Literal["done", "new", "changed", "rules", "settings", "again"]
 REASONS: dict[Reason, str] = {
@@ -43,9 +45,9 @@ class FoundFiles:
 
 def find_files(paths: Sequence[Path]) -> FoundFiles:
     """All of `walk` at once."""
-    found = list(walk(paths))
-    assets = tuple(each.path for each in found if each.is_media)
-    return FoundFiles(assets, tuple(each.path for each in found if not each.is_media))
+    found = [(each.path, each.is_media) for each in walk(paths) if isinstance(each.path, Path)]
+    assets = tuple(path for path, is_media in found if is_media)
+    return FoundFiles(assets, tuple(path for path, is_media in found if not is_media))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +65,21 @@ class Shard:
             raise UsageError(f"--shard {text}: give INDEX/COUNT with INDEX from 0, e.g. 0/10 to 9/10")
         return cls(int(index), int(of))
 
-    def has(self, path: Path) -> bool:
+    def has(self, path: Place) -> bool:
         """Whether `path`, as it was given, belongs to this shard."""
         if self.of == 1:
             return True
-        return int.from_bytes(hashlib.sha256(os.fsencode(path)).digest()[:8], "big") % self.of == self.index
+        return (
+            int.from_bytes(hashlib.sha256(os.fsencode(str(path))).digest()[:8], "big") % self.of == self.index
+        )
 
 
 class Todo(NamedTuple):
     """One asset to check, with what is known of it."""
 
-    path: Path
+    path: Place
     root: Path | None
-    state: str  # of its file, empty where there is none
+    state: str  # of its file or object, empty where there is none
     n_bytes: int
     reason: Reason
     sha256: str | None = None  # where its content is known not to have changed
@@ -137,7 +141,7 @@ class Plan:
         for row in self._db.execute(f"SELECT * FROM plan WHERE reason != 'done' ORDER BY {late}, n"):  # noqa: S608
             _, path, root, state, n_bytes, reason, sha256, report, attempts = row
             yield Todo(
-                path=Path(os.fsdecode(path)),
+                path=place_of(os.fsdecode(path)),
                 root=None if root is None else Path(os.fsdecode(root)),
                 state=state,
                 n_bytes=n_bytes,
@@ -147,37 +151,39 @@ class Plan:
                 attempts=attempts,
             )
 
-    def done(self) -> Iterator[Path]:
+    def done(self) -> Iterator[Place]:
         """The assets that need nothing, in the order they were found."""
         rows = self._db.execute("SELECT path FROM plan WHERE reason = 'done' ORDER BY n")
-        yield from (Path(os.fsdecode(path)) for (path,) in rows)
+        yield from (place_of(os.fsdecode(path)) for (path,) in rows)
 
-    def all_paths(self) -> Iterator[Path]:
+    def all_paths(self) -> Iterator[Place]:
         """All assets, in the order they were found."""
         yield from (
-            Path(os.fsdecode(path)) for (path,) in self._db.execute("SELECT path FROM plan ORDER BY n")
+            place_of(os.fsdecode(path)) for (path,) in self._db.execute("SELECT path FROM plan ORDER BY n")
         )
 
 
 def _row(t: Todo) -> tuple[object, ...]:
     root = None if t.root is None else os.fsencode(t.root)
-    return os.fsencode(t.path), root, t.state, t.n_bytes, t.reason, t.sha256, t.report, t.attempts
+    return os.fsencode(str(t.path)), root, t.state, t.n_bytes, t.reason, t.sha256, t.report, t.attempts
 
 
 def make_plan(
-    paths: Sequence[Path],
+    paths: Sequence[Place],
     ledger: Ledger,
     keys: tuple[str, str],
     *,
     shard: Shard | None = None,
+    but: Sequence[Place] = (),
     is_there: Callable[[Entry], bool] | None = None,
 ) -> Plan:
     """Compare what is found with what is known under `keys` (of the measures, of these and the rules).
 
-    `is_there` asks whether the report of a finished asset is in place; None: the ledger is believed.
+    `is_there` asks whether the report of a finished asset is in place; None: the ledger is believed. `but`:
+    folders to leave out.
     """
     plan, shard = Plan(), shard or Shard()
-    listed = _of_shard(walk(paths), plan, shard)
+    listed = _of_shard(walk(paths, but=but), plan, shard)
     while chunk := list(islice(listed, _AT_ONCE)):
         names = [key_of(found.path) for found in chunk]
         known = ledger.known(names)
@@ -198,7 +204,7 @@ def _of_shard(listed: Iterable[Found], plan: Plan, shard: Shard) -> Iterator[Fou
 def _compare(
     found: Found, entry: Entry | None, keys: tuple[str, str], is_there: Callable[[Entry], bool] | None
 ) -> Todo:
-    state, n_bytes = _state(found.path)
+    state, n_bytes = _state(found.path) if isinstance(found.path, Path) else (found.state, found.n_bytes)
     same = entry is not None and entry.state == state != ""
     todo = Todo(path=found.path, root=found.root, state=state, n_bytes=n_bytes, reason="new")
     if entry is None:
@@ -206,7 +212,13 @@ def _compare(
     if not same:
         # After a rebuild the state is not known; the asset is hashed and its report found.
         return _with(todo, "again" if entry.state == "" else "changed")
-    freed = entry.verdict == "error" and found.root is None and found.path.is_symlink()  # refused in a folder
+    # Refused in a folder, now named itself.
+    freed = (
+        entry.verdict == "error"
+        and isinstance(found.path, Path)
+        and found.root is None
+        and found.path.is_symlink()
+    )
     if freed or entry.exit_code in _TRY_AGAIN or (is_there is not None and not is_there(entry)):
         return _with(todo, "again", entry)
     if entry.settings == keys[1]:
@@ -224,8 +236,10 @@ def _with(todo: Todo, reason: Reason, entry: Entry | None = None) -> Todo:
     return todo._replace(reason=reason, sha256=sha256, report=report, attempts=entry.attempts)
 
 
-def key_of(path: Path) -> str:
-    """What the ledger calls the file at `path`."""
+def key_of(path: Place) -> str:
+    """What the ledger calls the file at `path`, or the object."""
+    if not isinstance(path, Path):
+        return str(path)
     return os.path.abspath(path)  # noqa: PTH100 - a link keeps its own entry, so nothing is resolved
 
 

@@ -16,7 +16,7 @@ from qc_plugin.batch.outcome import AssetOutcome
 from qc_plugin.batch.worker import serve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from multiprocessing.process import BaseProcess
 
     from qc_plugin.batch.plan import Todo
@@ -53,7 +53,7 @@ class _Worker:
 
 def run_isolated(
     items: Iterator[Todo], config: RunConfig, *, jobs: int, go_on: Callable[[], bool] = lambda: True
-) -> Iterator[tuple[Todo, AssetOutcome | None]]:
+) -> Generator[tuple[Todo, AssetOutcome | None], None, None]:
     """Yield (asset, outcome) as they finish; outcome None for an asset whose worker died or hung.
 
     No asset is handed out once `go_on` says no. Raises the QcError of a worker that cannot work at all.
@@ -139,4 +139,5 @@ class _Crew:
 
 def _plain(todo: Todo) -> dict[str, Any]:
     root = None if todo.root is None else os.fspath(todo.root)
-    return {"path": os.fspath(todo.path), "root": root, "sha256": todo.sha256, "report": todo.report}
+    known = {"state": todo.state, "sha256": todo.sha256, "report": todo.report}
+    return {"path": str(todo.path), "root": root, **known}

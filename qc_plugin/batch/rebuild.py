@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from qc_plugin.batch.keys import keys_for, rules_of, run_keys
 from qc_plugin.batch.ledger import Entry, Ledger
 from qc_plugin.batch.manifest import read_manifest
+from qc_plugin.batch.plan import key_of
+from qc_plugin.batch.shelf import Shelf
 from qc_plugin.errors import QcError
 from qc_plugin.report.read import read_meta
-from qc_plugin.report.write import sweep
+from qc_plugin.report.write import SCHEMA_NUMBER, sweep
+from qc_plugin.store.address import place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from qc_plugin.config import RunConfig
     from qc_plugin.scoring.ruleset import RuleSet
 
+_AT_ONCE = 400
 _NAMES = frozenset(Entry._fields)
 
 
@@ -40,23 +44,56 @@ def rebuild(config: RunConfig, file: Path) -> Rebuilt:
     the manifest of a shard knows; none is decoded.
     """
     done = Rebuilt(n_swept=sweep(config.reports))
-    rules = rules_of(config)
     with Ledger(file) as ledger:
         ledger.clear()
-        for path in _reports(config.reports):
-            done.n_reports += 1
-            try:
-                entry = _entry(path, config, rules)
-            except (QcError, KeyError, TypeError) as error:
-                done.unreadable.append(str(error))
-                continue
-            there = ledger.known([entry.path]).get(entry.path)
-            if there is None or not there.settings:  # of several reports the one under the present rules
-                ledger.remember([entry])
-        for path in sorted((config.reports / "manifests").glob("shard-*.jsonl")):
-            _fold(path, ledger, done)
+        if config.store is None:
+            _take(_reports(config.reports), config, ledger, done)
+            for path in sorted((config.reports / "manifests").glob("shard-*.jsonl")):
+                _fold(path, ledger, done)
+        else:
+            _from_store(Shelf(config), config, ledger, done)
         done.n_assets = sum(n for _, _, n in ledger.counts())
     return done
+
+
+def _take(reports: Iterable[Path], config: RunConfig, ledger: Ledger, done: Rebuilt) -> None:
+    """Put into the ledger what each report says."""
+    rules = rules_of(config)
+    for path in reports:
+        done.n_reports += 1
+        try:
+            entry = _entry(path, config, rules)
+        except (QcError, KeyError, TypeError) as error:
+            done.unreadable.append(str(error))
+            continue
+        there = ledger.known([entry.path]).get(entry.path)
+        if there is None or not there.settings:  # of several reports the one under the present rules
+            ledger.remember([entry])
+
+
+def _from_store(shelf: Shelf, config: RunConfig, ledger: Ledger, done: Rebuilt) -> None:
+    """Manifests first: reports they name are only seen to be there. The others are fetched, one at a time."""
+    for path in shelf.files("manifests"):
+        shelf.fetch(path)
+        for entries in _manifest(path, done):
+            ledger.remember(entry._replace(run=-1) for entry in entries)
+    ledger.index_reports()
+    listed = shelf.files(f"schema={SCHEMA_NUMBER}")
+    while chunk := list(islice(listed, _AT_ONCE)):
+        names = {path.relative_to(config.reports).as_posix(): path for path in chunk}
+        known = ledger.confirm(list(names))
+        done.n_reports += len(known)
+        _take(
+            _fetched(shelf, [path for name, path in names.items() if name not in known]), config, ledger, done
+        )
+    ledger.drop_unconfirmed()
+
+
+def _fetched(shelf: Shelf, paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        shelf.bring(path)
+        yield path
+        path.unlink(missing_ok=True)
 
 
 def _reports(root: Path) -> Iterator[Path]:
@@ -69,7 +106,7 @@ def _entry(path: Path, config: RunConfig, rules: RuleSet) -> Entry:
     ours = keys_for(config, asset["id"], rules)
     keys = run_keys(config, rules)
     return Entry(
-        path=os.path.abspath(asset["uri"]),  # noqa: PTH100 - as `plan.key_of`
+        path=key_of(place_of(asset["uri"])),
         state="",
         asset_id=asset["id"],
         kind=asset["kind"],
@@ -86,15 +123,19 @@ def _entry(path: Path, config: RunConfig, rules: RuleSet) -> Entry:
 
 def _fold(path: Path, ledger: Ledger, done: Rebuilt) -> None:
     """Take over the states that a manifest knows, and what it says of assets without a report here."""
-    try:
-        head, *rows = read_manifest(path)
-        entries = [Entry(**{k: v for k, v in row.items() if k in _NAMES}) for row in rows if head]
-    except (ValueError, TypeError, OSError) as error:
-        done.unreadable.append(f"{path}: cannot be read ({error}); run its shard again")
-        return
-    for entry in entries:
+    for entry in chain.from_iterable(_manifest(path, done)):
         there = ledger.known([entry.path]).get(entry.path)
         if there is not None and (there.asset_id, there.settings) == (entry.asset_id, entry.settings):
             ledger.remember([there._replace(state=entry.state, bytes=entry.bytes, seconds=entry.seconds)])
         elif there is None and entry.report is None:
             ledger.remember([entry])
+
+
+def _manifest(path: Path, done: Rebuilt) -> Iterator[list[Entry]]:
+    """The entries of a manifest, some at a time; what follows a line that cannot be read is left out."""
+    try:
+        rows = islice(read_manifest(path), 1, None)  # the head is about the shard
+        while chunk := list(islice(rows, _AT_ONCE)):
+            yield [Entry(**{k: v for k, v in row.items() if k in _NAMES}) for row in chunk]
+    except (ValueError, TypeError, AttributeError, OSError) as error:
+        done.unreadable.append(f"{path}: cannot be read ({error}); run its shard again")

@@ -9,29 +9,34 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
+from qc_plugin.batch.entries import entry_of, pending, reused
 from qc_plugin.batch.keys import rules_of, run_keys
 from qc_plugin.batch.ledger import Entry, Ledger
 from qc_plugin.batch.manifest import write_manifest
-from qc_plugin.batch.outcome import AssetOutcome
 from qc_plugin.batch.plan import Plan, Shard, Todo, key_of, make_plan
 from qc_plugin.batch.pool import default_jobs, run_isolated
+from qc_plugin.batch.shelf import Shelf
+from qc_plugin.batch.spool import RESERVE_BYTES
 from qc_plugin.batch.work import Workshop, quarantine
 from qc_plugin.errors import UsageError
 from qc_plugin.hooks.installed import packages
 from qc_plugin.report.write import sweep
+from qc_plugin.store.address import Address
+from qc_plugin.store.s3 import S3
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from qc_plugin.batch.outcome import AssetOutcome
     from qc_plugin.config import RunConfig
-    from qc_plugin.types import Verdict
+    from qc_plugin.store.address import Place
+    from qc_plugin.store.s3 import Listed
 
 Progress = Callable[["AssetOutcome", int, int], None]
 _SYSTEM_CODES = (70, 75, 22, 21, 20)  # worst first
-_RESERVE_BYTES = 64 << 20
 _MOST_DEATHS = 2
+_MOST_LATER = 50
 _AT_ONCE = 400
 
 
@@ -44,6 +49,7 @@ class ScanOptions:
     budget_s: float | None = None
     shard: Shard = field(default_factory=Shard)
     ledger: Path | None = None
+    executor: Literal["local", "ray"] = "local"
     keep_outcomes: bool = True  # False: memory does not grow with the catalogue
 
 
@@ -60,6 +66,7 @@ class ScanResult:
     verdicts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)  # (verdict, reason)
     codes: Counter[int] = field(default_factory=Counter)
+    n_later: int = 0  # assets in a row that are for later: the fault is hardly theirs
 
     @property
     def exit_code(self) -> int:
@@ -71,17 +78,27 @@ class ScanResult:
         self.verdicts[outcome.verdict] += 1
         self.reasons[outcome.verdict, outcome.reason] += 1
         self.n_reused += outcome.reused
+        self.n_later = self.n_later + 1 if outcome.exit_code == 75 else 0
         if outcome.verdict == "error":
             self.codes[outcome.exit_code] += 1
 
 
-def check(path: Path, config: RunConfig) -> AssetOutcome:
+def check(place: Place, config: RunConfig) -> AssetOutcome:
     """Check one asset in this process and write its report. UsageError for a missing file or a folder."""
-    if not path.exists():
-        raise UsageError(f"{path}: no such file; check the path")
-    if path.is_dir():
-        raise UsageError(f"{path}: is a folder; use `qc-plugin scan {path}` for many assets")
-    return Workshop(config).process(path, None)
+    return Workshop(config).process(_one(place), None)
+
+
+def _one(place: Place) -> Path | Listed:
+    if isinstance(place, Path):
+        if not place.exists():
+            raise UsageError(f"{place}: no such file; check the path")
+        if place.is_dir():
+            raise UsageError(f"{place}: is a folder; use `qc-plugin scan {place}` for many assets")
+        return place
+    found = S3().find(place)
+    if found is None:
+        raise UsageError(f"{place}: no such object; check the key, or use `qc-plugin scan {place}` for many")
+    return found
 
 
 def ledger_file(config: RunConfig, named: Path | None = None) -> Path:
@@ -89,15 +106,18 @@ def ledger_file(config: RunConfig, named: Path | None = None) -> Path:
     return named or config.reports / "ledger.sqlite"
 
 
-def plan_scan(paths: Sequence[Path], config: RunConfig, options: ScanOptions, ledger: Ledger) -> Plan:
+def plan_scan(paths: Sequence[Place], config: RunConfig, options: ScanOptions, ledger: Ledger) -> Plan:
     """What a scan would do; nothing is opened or hashed."""
     keys = run_keys(config, rules_of(config))
-    believed = None if options.since_last else lambda entry: _is_there(entry, config)
-    return make_plan(paths, ledger, keys, shard=options.shard, is_there=believed)
+    # Of reports in a store the ledger is believed: to ask for each of a million costs an hour.
+    believed = options.since_last or config.store is not None
+    is_there = None if believed else lambda entry: _is_there(entry, config)
+    but: list[Place] = [config.reports, *([Address.parse(config.store)] if config.store else [])]
+    return make_plan(paths, ledger, keys, shard=options.shard, is_there=is_there, but=but)
 
 
 def scan(
-    paths: Sequence[Path],
+    paths: Sequence[Place],
     config: RunConfig,
     progress: Progress | None = None,
     options: ScanOptions | None = None,
@@ -105,6 +125,8 @@ def scan(
     """Check every asset under `paths`; finished ones are not decoded again. No asset stops the rest."""
     options = options or ScanOptions()
     started = time.monotonic()
+    if options.executor == "ray":  # nodes have other working folders
+        config = config.model_copy(update={"reports": config.reports.absolute()})
     config.reports.mkdir(parents=True, exist_ok=True)
     with Ledger(ledger_file(config, options.ledger)) as ledger:
         if ledger.last_run() != (0, None) and ledger.last_run()[1] is None:
@@ -122,8 +144,10 @@ def scan(
                 if progress is not None:
                     progress(outcome, result.verdicts.total(), n_all)
         result.n_left = n_all - result.verdicts.total()
-        if options.shard.of > 1:
-            write_manifest(config.reports, options.shard, plan, ledger, complete=not result.n_left)
+        if options.shard.of > 1 or config.store is not None:
+            manifest = write_manifest(config.reports, options.shard, plan, ledger, complete=not result.n_left)
+            if config.store is not None:
+                Shelf(config).put_file(manifest)
         ledger.end_run(run, result.stopped or "done")
     result.seconds = time.monotonic() - started
     packages().batch_finished(config, result.verdicts.total(), result.verdicts["error"])
@@ -139,8 +163,9 @@ def _outcomes(
     keys = run_keys(config, rules_of(config))
     stop = _Stop(config, options, result)
     todo = islice(plan.todo(), options.limit)
-    for item, outcome in _work_through(todo, ledger, config, stop, run):
-        ledger.remember([_entry(item, outcome, keys, run, config)])
+    workers = _Workers(config, options, plan.n_todo)
+    for item, outcome in _work_through(todo, ledger, config, workers, stop, run):
+        ledger.remember([entry_of(item, outcome, keys, run, config)])
         yield outcome
     if options.limit is not None and plan.n_todo > options.limit and not result.stopped:
         result.stopped = f"--limit {options.limit}"
@@ -150,34 +175,53 @@ def _done_before(plan: Plan, ledger: Ledger, config: RunConfig) -> Iterator[Asse
     done = plan.done()
     while chunk := list(islice(done, _AT_ONCE)):
         known = ledger.known([key_of(path) for path in chunk])
-        yield from (_reused(path, known[key_of(path)], config) for path in chunk)
+        yield from (reused(path, known[key_of(path)], config) for path in chunk)
+
+
+class _Workers:
+    """Where assets are worked on: here, or on a Ray cluster."""
+
+    def __init__(self, config: RunConfig, options: ScanOptions, n_todo: int) -> None:
+        self._config, self._on_ray, self._n_todo = config, options.executor == "ray", n_todo
+
+    def work(
+        self, todo: Iterator[Todo], go_on: Callable[[], bool]
+    ) -> Generator[tuple[Todo, AssetOutcome | None], None, None]:
+        """Each asset and what became of it; None where it took its worker down."""
+        if not self._on_ray:
+            return run_isolated(todo, self._config, jobs=default_jobs(self._config), go_on=go_on)
+        from qc_plugin.batch.on_ray import run_on_ray
+
+        return run_on_ray(todo, self._config, n_items=self._n_todo, go_on=go_on)
+
+    def alone(self, item: Todo) -> AssetOutcome | None:
+        """One asset with nothing else that could be to blame."""
+        with closing(self.work(iter([item]), lambda: True)) as done:
+            return next(done)[1]
 
 
 def _work_through(
-    todo: Iterator[Todo], ledger: Ledger, config: RunConfig, stop: _Stop, run: int
+    todo: Iterator[Todo], ledger: Ledger, config: RunConfig, workers: _Workers, stop: _Stop, run: int
 ) -> Iterator[tuple[Todo, AssetOutcome]]:
     """Each asset once; one that takes its worker down twice, now or in an earlier run, is quarantined."""
     deaths: list[Todo] = []
-    for item, outcome in run_isolated(todo, config, jobs=default_jobs(config), go_on=stop):
+    for item, outcome in workers.work(todo, stop):
         if outcome is not None:
             yield item, outcome
             continue
         item = item.after_death()  # noqa: PLW2901 - the same asset, one attempt later
-        ledger.remember([_pending(item, run)])
+        ledger.remember([pending(item, run)])
         deaths.append(item)
-    for item in deaths:
-        yield from _again(item, config)
+    yield from (_again(item, config, workers) for item in deaths)
 
 
-def _again(item: Todo, config: RunConfig) -> Iterator[tuple[Todo, AssetOutcome]]:
-    """Alone, so that nothing else can be to blame."""
+def _again(item: Todo, config: RunConfig, workers: _Workers) -> tuple[Todo, AssetOutcome]:
     while item.attempts < _MOST_DEATHS:
-        _, outcome = next(run_isolated(iter([item]), config, jobs=1))
+        outcome = workers.alone(item)
         if outcome is not None:
-            yield item, outcome
-            return
+            return item, outcome
         item = item.after_death()
-    yield item, quarantine(item.path, config)
+    return item, quarantine(item.path, config)
 
 
 class _Stop:
@@ -190,7 +234,9 @@ class _Stop:
         budget_s = self._options.budget_s
         if budget_s is not None and time.monotonic() - self._started > budget_s:
             self._result.stopped = "--budget"
-        elif shutil.disk_usage(self._config.reports).free < _RESERVE_BYTES:
+        elif self._result.n_later >= _MOST_LATER:
+            self._result.stopped = f"{_MOST_LATER} assets in a row that cannot be had now"
+        elif shutil.disk_usage(self._config.reports).free < RESERVE_BYTES:
             self._result.stopped = "the disk is nearly full"
             self._result.codes[75] += 1
         return not self._result.stopped
@@ -198,59 +244,3 @@ class _Stop:
 
 def _is_there(entry: Entry, config: RunConfig) -> bool:
     return entry.report is not None and (config.reports / entry.report).is_file()
-
-
-def _entry(item: Todo, outcome: AssetOutcome, keys: tuple[str, str], run: int, config: RunConfig) -> Entry:
-    report = outcome.report
-    inside = report is not None and report.is_relative_to(config.reports)
-    return Entry(
-        path=key_of(item.path),
-        state=item.state,
-        asset_id=outcome.asset_id,
-        kind=outcome.kind,
-        measures=keys[0],
-        settings=keys[1],
-        verdict=outcome.verdict,
-        exit_code=outcome.exit_code,
-        sentence=outcome.sentence,
-        incomplete=outcome.incomplete,
-        degraded=outcome.degraded,
-        report=str(report.relative_to(config.reports)) if report is not None and inside else None,
-        bytes=item.n_bytes,
-        seconds=0.0 if outcome.reused else outcome.seconds,
-        attempts=item.attempts,
-        run=run,
-    )
-
-
-def _pending(item: Todo, run: int) -> Entry:
-    """An asset whose worker died: kept, so that another death after a crash of ours counts as the second."""
-    return Entry(
-        path=key_of(item.path),
-        state=item.state,
-        asset_id=item.sha256 or "",
-        kind="video",
-        measures="",
-        settings="",
-        verdict="error",
-        exit_code=75,
-        sentence="its worker died; to be tried again",
-        bytes=item.n_bytes,
-        attempts=item.attempts,
-        run=run,
-    )
-
-
-def _reused(path: Path, entry: Entry, config: RunConfig) -> AssetOutcome:
-    return AssetOutcome(
-        path=str(path),
-        asset_id=entry.asset_id,
-        kind="artwork" if entry.kind == "artwork" else "video",
-        verdict=cast("Verdict", entry.verdict),
-        exit_code=entry.exit_code,
-        sentence=entry.sentence,
-        report=None if entry.report is None else config.reports / entry.report,
-        incomplete=bool(entry.incomplete),
-        degraded=bool(entry.degraded),
-        reused=True,
-    )

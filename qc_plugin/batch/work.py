@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qc_plugin.batch.identity import canonical_hash, hash_file, identified
 from qc_plugin.batch.keys import error_report, keys_for, provenance, rules_of
 from qc_plugin.batch.outcome import AssetOutcome, from_report, outcome_of
+from qc_plugin.batch.spool import at_hand
 from qc_plugin.decode import sniff_kind
 from qc_plugin.decode.limits import PROFILES
 from qc_plugin.errors import AssetError, DecoderDied, QcError, Quarantined, TemporaryError
 from qc_plugin.hooks.installed import packages
 from qc_plugin.isolation.samples import warm_up
 from qc_plugin.report.write import report_path_for, write_partial, write_report
+from qc_plugin.store.s3 import S3
 from qc_plugin.types import Asset, AssetKind, AssetReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from qc_plugin.batch.shelf import Shelf
     from qc_plugin.config import RunConfig
     from qc_plugin.pipeline import Checked, Engines, Watch
     from qc_plugin.scoring.ruleset import RuleSet
+    from qc_plugin.store.address import Place
+    from qc_plugin.store.s3 import Listed
     from qc_plugin.types import Provenance
 
     Publisher = Callable[[Checked], Path | None]
@@ -44,15 +51,17 @@ class Workshop:
         rules: RuleSet | None = None,
         publisher: Publisher | None = None,
         tell: bool = True,
+        keep: bool = True,
     ) -> None:
         """`publisher` writes what people look at and gives the sheet's path; by default sheet and stills.
 
-        `tell` False: installed packages are not told of reports and deliver none (a dry run).
+        `tell` False: installed packages are not told of reports and deliver none, nor does a store get them
+        (a dry run). `keep` False: what a store has got does not stay here.
         """
         self.config = config
         self.rules = rules or rules_of(config)
         self._publisher = publisher
-        self._tells = tell
+        self._tells, self._keeps = tell, keep
         self._engines: Engines | None = None
 
     @property
@@ -68,9 +77,21 @@ class Workshop:
             )
         return self._engines
 
+    @cached_property
+    def store(self) -> S3:
+        """The connection to the store, made when it is first needed."""
+        return S3()
+
+    @cached_property
+    def shelf(self) -> Shelf | None:
+        """The store that reports go to, if any."""
+        from qc_plugin.batch.shelf import Shelf
+
+        return Shelf(self.config, self.store) if self.config.store is not None and self._tells else None
+
     def process(
         self,
-        path: Path,
+        place: Path | Listed,
         sha256: str | None,
         watch: Watch | None = None,
         *,
@@ -80,39 +101,59 @@ class Workshop:
     ) -> AssetOutcome:
         """Check one asset, make its report visible. Only a broken setup raises; a bad asset is an outcome.
 
-        `watch` may stop it after a batch of frames; the part is then kept beside the place of the report.
-        `uri` is what the report calls an asset that was fetched into `path`. `root`: a folder that `path`
-        must not leave by a link. `old`: a report of the same measures under other rules; where only numbers
-        are wanted it is judged again, and nothing decoded. A finished report of the same content and keys
-        stays.
+        An object of a store is copied into the spool meanwhile. `watch` may stop it after a batch of frames;
+        the part is then kept beside the place of the report. `uri` is what the report calls an asset that was
+        fetched into `place`. `root`: a folder that `place` must not leave by a link. `old`: a report of the
+        same measures under other rules; where only numbers are wanted it is judged again, and nothing
+        decoded. A finished report of the same content and keys stays.
         """
         started = time.monotonic()
-        asset = Asset(id=sha256 or canonical_hash({"path": str(path)}), path=str(path), kind="video")
+        if not isinstance(place, Path):
+            uri = str(place.address)
         try:
-            limits = PROFILES[self.config.limits]
-            asset = identified(asset, sha256, limits, root)
-            # Before the engines: most bad files end here.
-            asset = replace(asset, kind=sniff_kind(path, limits=limits))
-            done = self._done(asset) if sha256 is None else self._judged_again(old, started)
-            return done or self._check(asset, started, watch, uri)
+            again = self._judged_again(old, started)
+            return again or self._looked_at(place, sha256, watch, uri, root, started)
         except TemporaryError as error:  # nothing durable: the next run tries again
+            asset = _unread(place, sha256)
             report = self._error_report(asset, error, uri)
             return replace(outcome_of(report, None, None, started), retryable=True)
+
+    def _looked_at(
+        self,
+        place: Path | Listed,
+        sha256: str | None,
+        watch: Watch | None,
+        uri: str | None,
+        root: Path | None,
+        started: float,
+    ) -> AssetOutcome:
+        asset, limits = _unread(place, sha256), PROFILES[self.config.limits]
+        try:
+            store = None if isinstance(place, Path) else self.store
+            with at_hand(place, self.config, store, watch) as (path, digest):
+                asset = identified(replace(asset, path=str(path)), digest or sha256, limits, root)
+                # Before the engines: most bad files end here.
+                asset = replace(asset, kind=sniff_kind(path, limits=limits))
+                return self._done(asset, uri) or self._check(asset, started, watch, uri)
+        except TemporaryError:
+            raise
         except AssetError as error:
             report = self._error_report(asset, error, uri)
         except QcError:
             raise  # rules, settings, engines: wrong for every asset, so the run must stop
         except Exception as error:  # the one broad net: our bug costs this asset, not the batch
-            log.exception("%s: internal error", path)
+            log.exception("%s: internal error", uri or place)
             report = self._error_report(asset, error, uri)
         return self._told(outcome_of(report, write_report(report, self.config.reports), None, started))
 
-    def _done(self, asset: Asset) -> AssetOutcome | None:
+    def _done(self, asset: Asset, uri: str | None) -> AssetOutcome | None:
         """Of the same content under the same keys: written before a crash, or for a copy of the file."""
         judged = keys_for(self.config, asset.id, self.rules)[1]
         path = report_path_for(self.config.reports, asset.id, asset.kind, judged)
-        outcome = from_report(Path(asset.path), asset.id, path) if path.is_file() else None
-        return None if outcome is None or outcome.verdict == "error" else outcome
+        if self.shelf is not None:
+            self.shelf.bring(path)
+        outcome = from_report(uri or asset.path, asset.id, path) if path.is_file() else None
+        return None if outcome is None or outcome.verdict == "error" else self._shelved(outcome)
 
     def _judged_again(self, old: Path | None, started: float) -> AssetOutcome | None:
         """Stored measures under the present rules; None where pictures are wanted or something is missing."""
@@ -122,6 +163,8 @@ class Workshop:
 
         if old is None or self.config.sheet or self.config.stills:
             return None
+        if self.shelf is not None:
+            self.shelf.bring(old)
         try:
             before = read_report(old)
         except QcError:
@@ -178,7 +221,10 @@ class Workshop:
             return outcome
         delivered = packages().deliver(outcome.report, outcome.sheet, self.config)
         packages().asset_finished(outcome.report, self.config)
-        return replace(outcome, delivered=tuple(delivered))
+        return self._shelved(replace(outcome, delivered=tuple(delivered)))
+
+    def _shelved(self, outcome: AssetOutcome) -> AssetOutcome:
+        return outcome if self.shelf is None else self.shelf.put(outcome, keep=self._keeps)
 
     def _error_report(self, asset: Asset, error: Exception, uri: str | None) -> AssetReport:
         report = error_report(asset, error, self.config, self.rules)
@@ -199,21 +245,29 @@ def done_already(
         judged = keys_for(config, known[path], rules)[1]
         for kind in KINDS:
             report = report_path_for(config.reports, known[path], kind, judged)
-            outcome = from_report(path, known[path], report) if report.is_file() else None
+            outcome = from_report(str(path), known[path], report) if report.is_file() else None
             if outcome is not None:
                 found[path] = outcome
                 break
     return found
 
 
-def quarantine(path: Path, config: RunConfig) -> AssetOutcome:
+def quarantine(place: Place, config: RunConfig) -> AssetOutcome:
     """Row of an asset that took its worker down twice."""
     started = time.monotonic()
-    error = Quarantined(f"{path}: took its worker down twice; not tried again until its content changes")
-    try:
-        asset_id = hash_file(path)
-    except (AssetError, TemporaryError):
-        asset_id = canonical_hash({"path": str(path)})
-    asset = Asset(id=asset_id, path=str(path), kind="video")
+    error = Quarantined(f"{place}: took its worker down twice; not tried again until its content changes")
+    asset_id = canonical_hash({"path": str(place)})
+    if isinstance(place, Path):
+        with suppress(AssetError, TemporaryError):
+            asset_id = hash_file(place)
+    asset = Asset(id=asset_id, path=str(place), kind="video")
     report = error_report(asset, error, config, rules_of(config))
-    return outcome_of(report, write_report(report, config.reports), None, started)
+    outcome = outcome_of(report, write_report(report, config.reports), None, started)
+    shelf = Workshop(config).shelf
+    return outcome if shelf is None else shelf.put(outcome, keep=False)
+
+
+def _unread(place: Path | Listed, sha256: str | None) -> Asset:
+    """The asset before a byte of it was seen."""
+    name = str(place if isinstance(place, Path) else place.address)
+    return Asset(id=sha256 or canonical_hash({"path": name}), path=name, kind="video")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from qc_plugin.batch.work import Workshop
 from qc_plugin.errors import QcError
+from qc_plugin.store.address import place_of
+from qc_plugin.store.s3 import Listed
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -24,7 +26,7 @@ def serve(pipe: Connection, config: RunConfig) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     growth = _Growth()
     try:
-        workshop = Workshop(config)
+        workshop = Workshop(config, keep=False)
         _tell(pipe, share=0.0)
         while True:
             _tell(pipe, outcome=_work(workshop, pipe), leaving=growth.too_much())
@@ -43,13 +45,22 @@ def _work(workshop: Workshop, pipe: Connection) -> dict[str, Any]:
         return True
 
     outcome = workshop.process(
-        Path(asked["path"]),
+        _place(asked["path"], asked["state"]),
         asked["sha256"],
         watch,
         root=None if root is None else Path(root),
         old=None if old is None else workshop.config.reports / old,
     )
     return outcome.as_json()
+
+
+def _place(text: str, state: str) -> Path | Listed:
+    """The file, or the object in the state in which it was listed."""
+    place = place_of(text)
+    if isinstance(place, Path):
+        return place
+    etag, _, n_bytes = state.rpartition(" ")
+    return Listed(place, etag, int(n_bytes or 0))
 
 
 def _tell(pipe: Connection, **said: object) -> None:

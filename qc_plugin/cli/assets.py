@@ -11,6 +11,7 @@ import typer
 from qc_plugin.batch import check as check_one
 from qc_plugin.cli import options as o
 from qc_plugin.cli.screen import err, out, print_outcome
+from qc_plugin.store.address import place_of
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 VERDICT_CODES = {"accept": 0, "review": 10, "reject": 11}
@@ -23,7 +24,9 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
-    file: Annotated[Path, typer.Argument(help="Video or artwork.", show_default=False)],
+    file: Annotated[
+        str, typer.Argument(help="Video or artwork: a path or s3://bucket/key.", show_default=False)
+    ],
     rules: o.Rules = None,
     sample: o.Sample = None,
     reports: o.Reports = None,
@@ -54,7 +57,7 @@ def check(
         limits=limits,
         sandbox=sandbox,
     )
-    outcome = check_one(file, run)
+    outcome = check_one(place_of(file), run)
     print_outcome(outcome, as_json=as_json)
     return outcome.exit_code if outcome.verdict == "error" else VERDICT_CODES[outcome.verdict]
 

@@ -12,7 +12,9 @@ from qc_plugin.config import RunConfig, load_config
 # Optional[...] because typer reads these annotations at run time.
 Rules = Annotated[Optional[str], typer.Option("--rules", help="Rule set: a shipped name or a file.")]
 Sample = Annotated[Optional[str], typer.Option("--sample", help="2fps (any number), keyframes, all or auto.")]
-Reports = Annotated[Optional[Path], typer.Option("--reports", help="Folder for reports, sheets and stills.")]
+Reports = Annotated[
+    Optional[str], typer.Option("--reports", help="Folder or s3://bucket/prefix for reports.")
+]
 Reader = Annotated[Optional[str], typer.Option("--reader", help="Video reader: pyav or decord.")]
 Backend = Annotated[Optional[str], typer.Option("--backend", help="auto, openvino, onnxruntime or tensorrt.")]
 Precision = Annotated[Optional[str], typer.Option("--precision", help="auto, f32, bf16, f16 or int8.")]

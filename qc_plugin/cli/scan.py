@@ -19,6 +19,7 @@ from qc_plugin.cli import options as o
 from qc_plugin.cli.screen import err, out, print_plan, print_scan, scan_progress
 from qc_plugin.config import RunConfig
 from qc_plugin.errors import TemporaryError, UsageError
+from qc_plugin.store.address import Place, place_of
 
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 Ledgers = Annotated[
@@ -32,7 +33,9 @@ def register(app: typer.Typer) -> None:
 
 
 def scan(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders.", show_default=False)],
+    paths: Annotated[
+        list[str], typer.Argument(help="Files, folders, s3://bucket/prefix.", show_default=False)
+    ],
     reports: o.Reports = None,
     rules: o.Rules = None,
     sample: o.Sample = None,
@@ -45,6 +48,9 @@ def scan(
     fail_on: Annotated[
         str, typer.Option("--fail-on", help="never, review or reject: exit 10 / 11 then.")
     ] = "never",
+    executor: Annotated[
+        str, typer.Option("--executor", help="local, or ray: on the cluster RAY_ADDRESS names.")
+    ] = "local",
     ledger: Ledgers = None,
     reader: o.Reader = None,
     backend: o.Backend = None,
@@ -63,6 +69,8 @@ def scan(
     """
     if fail_on not in ("never", "review", "reject"):
         raise UsageError(f"--fail-on {fail_on}: choose never, review or reject")
+    if executor not in ("local", "ray"):
+        raise UsageError(f"--executor {executor}: choose local or ray")
     run = o.settings(
         config,
         no_sheet=no_sheet,
@@ -83,12 +91,14 @@ def scan(
         budget_s=None if budget is None else seconds_of(budget),
         shard=Shard() if shard is None else Shard.parse(shard),
         ledger=ledger,
+        executor="ray" if executor == "ray" else "local",
         keep_outcomes=False,
     )
     as_json = as_json or not out.is_terminal
+    places = [place_of(path) for path in paths]
     if dry_run:
-        return _show_plan(paths, run, options, as_json=as_json)
-    return _run(paths, run, options, fail_on, as_json=as_json)
+        return _show_plan(places, run, options, as_json=as_json)
+    return _run(places, run, options, fail_on, as_json=as_json)
 
 
 def seconds_of(text: str) -> float:
@@ -104,7 +114,7 @@ def _since(text: str | None) -> bool:
     return text == "last"
 
 
-def _run(paths: list[Path], run: RunConfig, options: ScanOptions, fail_on: str, *, as_json: bool) -> int:
+def _run(paths: list[Place], run: RunConfig, options: ScanOptions, fail_on: str, *, as_json: bool) -> int:
     try:
         with scan_progress(as_json=as_json) as tell:
             result = scan_many(paths, run, tell, options)
@@ -112,7 +122,7 @@ def _run(paths: list[Path], run: RunConfig, options: ScanOptions, fail_on: str, 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise TemporaryError("the reader of our output went away; run the same command to go on") from None
     print_scan(result, to=err if as_json else out)
-    (err if as_json else out).print(f"reports: {run.reports}", soft_wrap=True)
+    (err if as_json else out).print(f"reports: {run.store or run.reports}", soft_wrap=True)
     return _exit_code(result, fail_on)
 
 
@@ -124,7 +134,7 @@ def _exit_code(result: ScanResult, fail_on: str) -> int:
     return result.exit_code
 
 
-def _show_plan(paths: list[Path], run: RunConfig, options: ScanOptions, *, as_json: bool) -> int:
+def _show_plan(paths: list[Place], run: RunConfig, options: ScanOptions, *, as_json: bool) -> int:
     file = ledger_file(run, options.ledger)
     with Ledger(file if file.exists() else None) as ledger:
         plan = plan_scan(paths, run, options, ledger)

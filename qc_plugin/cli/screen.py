@@ -31,6 +31,7 @@ _QUIET_S = 30.0  # without a terminal: one line this often, so that logs show li
 def outcome_json(outcome: AssetOutcome) -> dict[str, Any]:
     """One asset as a JSON object; keys are only ever added."""
     plain = asdict(outcome) | {"schema": "qc.outcome/1"}
+    plain["report"] = outcome.address or outcome.report
     return {k: str(v) if k in ("report", "sheet") and v is not None else v for k, v in plain.items()}
 
 
@@ -43,7 +44,7 @@ def print_outcome(outcome: AssetOutcome, *, as_json: bool) -> None:
     out.print(f"  {plain(outcome.sentence)}", soft_wrap=True, markup=False)
     if outcome.frames and any(outcome.frames.values()):
         out.print("  frames: " + ", ".join(f"{n} {name}" for name, n in outcome.frames.items() if n))
-    for label, path in (("report", outcome.report), ("sheet", outcome.sheet)):
+    for label, path in (("report", outcome.address or outcome.report), ("sheet", outcome.sheet)):
         if path is not None:
             out.print(f"  {label}: {path}", soft_wrap=True, markup=False)
 

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from qc_plugin.errors import UnsupportedAsset
+from qc_plugin.decode.limits import PROFILES
+from qc_plugin.errors import TemporaryError, UnsupportedAsset
 from qc_plugin.hooks.installed import packages
 from qc_plugin.report.text import without_secrets
+from qc_plugin.store.address import Address
+from qc_plugin.store.s3 import S3
 
 if TYPE_CHECKING:
     from qc_plugin.config import RunConfig
@@ -30,11 +33,7 @@ def locate(uri: str, folder: Path, config: RunConfig) -> Path:
     if "://" not in uri:
         return _existing(Path(uri), uri)
     if uri.startswith("s3://"):
-        from qc_plugin.host.s3 import fetch
-
-        # Not by urlsplit: `?` and `#` in a key are part of its name.
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
-        return fetch(bucket, key, folder, config)
+        return _fetched(Address.parse(uri), folder, config)
     parts = urlsplit(uri)
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
         return _existing(Path(unquote(parts.path)), uri)
@@ -43,6 +42,17 @@ def locate(uri: str, folder: Path, config: RunConfig) -> Path:
         f"{without_secrets(uri)}: `{parts.scheme}` addresses are not read; give a path, a file:// or s3:// "
         "address, or install a package with an asset_resolver"
     )
+
+
+def _fetched(address: Address, folder: Path, config: RunConfig) -> Path:
+    """The object as a file under a name of ours."""
+    target = folder / "object"
+    try:
+        with target.open("xb") as file:
+            file.writelines(S3().chunks(address, max_bytes=PROFILES[config.limits].max_bytes("video")))
+    except OSError as error:
+        raise TemporaryError(f"{address}: cannot be copied here ({error.strerror}); try again") from error
+    return target
 
 
 def _existing(path: Path, uri: str) -> Path:

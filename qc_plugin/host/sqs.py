@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from qc_plugin.errors import QcError, TemporaryError, UsageError
 from qc_plugin.host.answer import lasting
 from qc_plugin.host.messages import events_in
-from qc_plugin.host.s3 import client
+from qc_plugin.store.s3 import client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from qc_plugin.types import AssetKind, AssetReport
 
-_SCHEMA_NUMBER = SCHEMA_VERSION.rpartition("/")[2]
+SCHEMA_NUMBER = SCHEMA_VERSION.rpartition("/")[2]
 _COMPRESSION_LEVEL = 6  # zstd: 2 % larger than 12 and three times faster
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -49,7 +49,7 @@ def report_path_for(root: Path, asset_id: str, kind: AssetKind, judge_key: str) 
     """The same for a report that may not exist yet, so that a scan can see what is done without measuring."""
     asset16 = _digest(asset_id, r"[0-9a-f]{64}")[:16]
     judge8 = _digest(judge_key, r"[0-9a-f]{8,}")[:8]
-    folder = root / f"schema={_SCHEMA_NUMBER}" / f"kind={kind}" / asset16[:2]
+    folder = root / f"schema={SCHEMA_NUMBER}" / f"kind={kind}" / asset16[:2]
     return folder / f"{asset16}-{judge8}.parquet"
 
 
@@ -62,7 +62,7 @@ def write_partial(report: AssetReport, root: Path) -> Path:
     temporary = path.with_name(f".tmp-{uuid.uuid4().hex}")
     with _explained(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _written(temporary, [_encode(report)]):
+        with written(temporary, [_encode(report)]):
             temporary.replace(path)
     return path
 
@@ -72,7 +72,7 @@ def write_whole(path: Path, chunks: Iterable[bytes]) -> None:
     with _explained(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".tmp-{path.stem}-{uuid.uuid4().hex}")
-        with _written(temporary, chunks):
+        with written(temporary, chunks):
             temporary.replace(path)
         _sync_folder(path.parent)
 
@@ -134,7 +134,7 @@ def _encode(report: AssetReport) -> bytes:
 def _commit(data: bytes, path: Path, report: AssetReport) -> None:
     """Temp file in the target folder, fsync, link, unlink, fsync the folder: a reader sees all or nothing."""
     temporary = path.with_name(f".tmp-{path.stem}-{uuid.uuid4().hex}")
-    with _written(temporary, [data]):
+    with written(temporary, [data]):
         try:
             os.link(temporary, path)
         except FileExistsError:
@@ -148,20 +148,32 @@ def _commit(data: bytes, path: Path, report: AssetReport) -> None:
 
 
 def _may_replace(path: Path, report: AssetReport) -> bool:
-    """Whether what lies at `path` is of no use: a torn file, or an error that this run got past."""
+    key = plain_text(report.provenance.judge_key), plain_text(report.asset.id)
+    return may_replace(path, key)
+
+
+def may_replace(path: Path, key: tuple[str, str], name: str = "") -> bool:
+    """Whether what lies at `path` (called `name`) is of no use: a torn file, or an error this run got past.
+
+    `key` is judge key and asset id of the new report; UsageError when the old one is of another.
+    """
     try:
         there = read_meta(path)
     except QcError:
         return True
-    key = there["provenance"]["judge_key"], there["asset"]["id"]
-    if key != (plain_text(report.provenance.judge_key), plain_text(report.asset.id)):
-        raise UsageError(f"{path}: holds the report of another asset or key; use a reports folder of its own")
+    if key != (there["provenance"]["judge_key"], there["asset"]["id"]):
+        raise UsageError(
+            f"{name or path}: holds the report of another asset or key; use a reports folder of its own"
+        )
     return bool(there["verdict"] == "error")
 
 
 @contextmanager
-def _written(path: Path, chunks: Iterable[bytes]) -> Iterator[None]:
-    """A new file with these bytes, safe on the disk; locked, and gone at the end of the block."""
+def written(path: Path, chunks: Iterable[bytes], *, durable: bool = True) -> Iterator[Path]:
+    """A new file with these bytes (its path), locked, and gone at the end of the block.
+
+    `durable`: safe on the disk. Named `.tmp-...` it is swept away after a killed run.
+    """
     with path.open("xb") as file:
         try:
             _lock(file.fileno(), wait=True)
@@ -169,8 +181,9 @@ def _written(path: Path, chunks: Iterable[bytes]) -> Iterator[None]:
                 raise TemporaryError(f"{path}: another scan swept it away; run again")
             file.writelines(chunks)
             file.flush()
-            os.fsync(file.fileno())
-            yield
+            if durable:
+                os.fsync(file.fileno())
+            yield path
         finally:
             path.unlink(missing_ok=True)
 

@@ -67,7 +67,7 @@ def test_44_a_full_disk_marks_nothing_bad(folder, monkeypatch):
 
 
 def test_44_no_asset_is_begun_when_little_space_is_left(folder, monkeypatch):
-    monkeypatch.setattr(run, "_RESERVE_BYTES", 1 << 60)
+    monkeypatch.setattr(run, "RESERVE_BYTES", 1 << 60)
     result = scan([folder / "in"], config_for(folder))
     assert (result.exit_code, result.n_left) == (75, 3)
     assert "disk" in result.stopped

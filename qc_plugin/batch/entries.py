@@ -1,0 +1,74 @@
+"""Outcomes as rows of the ledger, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from qc_plugin.batch.ledger import Entry
+from qc_plugin.batch.outcome import AssetOutcome
+from qc_plugin.batch.plan import Todo, key_of
+from qc_plugin.store.address import Address
+
+if TYPE_CHECKING:
+    from qc_plugin.config import RunConfig
+    from qc_plugin.store.address import Place
+    from qc_plugin.types import Verdict
+
+
+def entry_of(item: Todo, outcome: AssetOutcome, keys: tuple[str, str], run: int, config: RunConfig) -> Entry:
+    """What to remember of an asset that was worked on."""
+    report = outcome.report
+    inside = report is not None and report.is_relative_to(config.reports)
+    return Entry(
+        path=key_of(item.path),
+        state=item.state,
+        asset_id=outcome.asset_id,
+        kind=outcome.kind,
+        measures=keys[0],
+        settings=keys[1],
+        verdict=outcome.verdict,
+        exit_code=outcome.exit_code,
+        sentence=outcome.sentence,
+        incomplete=outcome.incomplete,
+        degraded=outcome.degraded,
+        report=str(report.relative_to(config.reports)) if report is not None and inside else None,
+        bytes=item.n_bytes,
+        seconds=0.0 if outcome.reused else outcome.seconds,
+        attempts=item.attempts,
+        run=run,
+    )
+
+
+def pending(item: Todo, run: int) -> Entry:
+    """An asset whose worker died: kept, so that another death after a crash of ours counts as the second."""
+    return Entry(
+        path=key_of(item.path),
+        state=item.state,
+        asset_id=item.sha256 or "",
+        kind="video",
+        measures="",
+        settings="",
+        verdict="error",
+        exit_code=75,
+        sentence="its worker died; to be tried again",
+        bytes=item.n_bytes,
+        attempts=item.attempts,
+        run=run,
+    )
+
+
+def reused(path: Place, entry: Entry, config: RunConfig) -> AssetOutcome:
+    """The outcome of an asset that needs nothing, from what is remembered."""
+    return AssetOutcome(
+        path=str(path),
+        asset_id=entry.asset_id,
+        kind="artwork" if entry.kind == "artwork" else "video",
+        verdict=cast("Verdict", entry.verdict),
+        exit_code=entry.exit_code,
+        sentence=entry.sentence,
+        report=None if entry.report is None else config.reports / entry.report,
+        address=str(Address.parse(config.store).below(entry.report)) if config.store and entry.report else "",
+        incomplete=bool(entry.incomplete),
+        degraded=bool(entry.degraded),
+        reused=True,
+    )

@@ -1,0 +1,63 @@
+"""An asset as a file: objects are copied here, one at a time and hashed on the way, and go again."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import uuid
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qc_plugin.decode.limits import PROFILES
+from qc_plugin.errors import LimitExceeded, TemporaryError
+from qc_plugin.report.write import written
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from qc_plugin.config import RunConfig
+    from qc_plugin.store.s3 import S3, Listed
+
+RESERVE_BYTES = 64 << 20
+_CHUNKS_A_SIGN = 64  # a large object takes long to copy: say that we live
+
+
+@contextmanager
+def at_hand(
+    place: Path | Listed, config: RunConfig, store: S3 | None, tick: Callable[[float], object] | None = None
+) -> Iterator[tuple[Path, str | None]]:
+    """(file, SHA-256 or None) of an asset; of an object it is a copy under a name of ours, gone afterwards.
+
+    Raises LimitExceeded for too large an object, UnsupportedAsset for one that is not there, TemporaryError
+    when it is not the one listed any more, the store does not answer or the disk has no room for it.
+    """
+    if isinstance(place, Path):
+        yield place, None
+        return
+    assert store is not None
+    most = PROFILES[config.limits].max_bytes("video")
+    if place.n_bytes > most:
+        raise LimitExceeded(f"{place.address}: {place.n_bytes} bytes are over the limit of {most} bytes")
+    folder = config.reports / "spool"
+    folder.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(folder).free < place.n_bytes + RESERVE_BYTES:
+        raise TemporaryError(f"{place.address}: no room for its {place.n_bytes} bytes in {folder}; free some")
+    digest = hashlib.sha256()
+    try:
+        source = store.chunks(place.address, max_bytes=most, etag=place.etag or None)
+        chunks = _counted(source, digest.update, tick or bool)
+        with written(folder / f".tmp-{uuid.uuid4().hex}", chunks, durable=False) as path:
+            yield path, digest.hexdigest()
+    except OSError as error:
+        raise TemporaryError(f"{place.address}: cannot be copied to {folder} ({error.strerror})") from error
+
+
+def _counted(
+    chunks: Iterator[bytes], update: Callable[[bytes], object], tick: Callable[[float], object]
+) -> Iterator[bytes]:
+    for n, chunk in enumerate(chunks):
+        update(chunk)
+        if n % _CHUNKS_A_SIGN == 0:
+            tick(0.0)
+        yield chunk
