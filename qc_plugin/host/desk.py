@@ -140,7 +140,7 @@ class Desk:
                 return replace(known, sheet=_sheet_of(known.report, config))
             uri = ref.uri if path.is_relative_to(folder) else None
             outcome = workshop.process(path, sha256, watch, uri=uri)
-        _warn_unfit(workshop, ref, outcome)
+        _warn_unfit(workshop, event, ref, outcome)
         return outcome
 
 
@@ -153,9 +153,10 @@ def _open_workshop(config: RunConfig, *, tell: bool) -> Workshop:
     return Workshop(config, tell=tell)
 
 
-def _warn_unfit(workshop: Workshop, ref: AssetRef, outcome: AssetOutcome) -> None:
+def _warn_unfit(workshop: Workshop, event: Event, ref: AssetRef, outcome: AssetOutcome) -> None:
     """A rule set that says it is not for such content is used all the same: the host chose it."""
-    facts = AssetFacts(kind=outcome.kind, content=ref.content)
+    kind = "video" if event.candidates else outcome.kind  # stills to choose from are frames of a video
+    facts = AssetFacts(kind=kind, content=ref.content)
     if outcome.verdict != "error" and not applies(workshop.rules, facts):
         what = f"{facts.kind}, {ref.content}" if ref.content else facts.kind
         packages().warnings.append(

@@ -86,9 +86,14 @@ def _open(path: Path) -> Iterator[pq.ParquetFile]:
     except FileNotFoundError as error:
         raise UsageError(f"{path}: no such report; check the path") from error
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(
-            f"{path}: is damaged or not a qc-plugin report; delete it and check its asset again"
-        ) from error
+        raise _unreadable(path) from error
+
+
+def _unreadable(path: Path) -> UsageError:
+    """Nobody is told to delete a file that was given by mistake: it may be the asset itself."""
+    if path.suffix != ".parquet":
+        return UsageError(f"{path}: is not a report; name a *.parquet of the reports folder")
+    return UsageError(f"{path}: is damaged or not a qc-plugin report; delete it and check its asset again")
 
 
 def _checked_meta(file: pq.ParquetFile, path: Path) -> dict[str, Any]:

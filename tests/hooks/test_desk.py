@@ -207,6 +207,7 @@ def test_stills_are_ranked_or_dropped_with_a_reason(desk, event, still, tmp_path
     for name in ("black.png", "bad.png", "gone.png"):
         assert by_uri[name].why, name
     assert "no such file" in by_uri["gone.png"].why
+    assert result.warnings == []  # they are stills, and the rule set for frames of a video is right for them
 
 
 def test_candidates_that_are_all_bad_are_an_error(desk, event):

@@ -40,7 +40,7 @@ def test_the_example_does_all_it_says(site, still, tmp_path):
         **os.environ,
         "PYTHONPATH": str(site),
         "QC_EXAMPLE_MEDIA": str(still.parent),
-        "QC_EXAMPLE_SINK": str(tmp_path),
+        "QC_EXAMPLE_SINK": str(tmp_path / "sink"),
         "QC_EXAMPLE_LOG": str(tmp_path / "log.jsonl"),
     }
     event = {
@@ -59,6 +59,7 @@ def test_the_example_does_all_it_says(site, still, tmp_path):
     findings = [f for row in table["findings"] for f in row]
     assert [(f["rule"], f["outcome"]) for f in findings] == [("not-too-warm", "pass")]
     (copy,) = result["delivered"]
+    assert Path(copy).parent == tmp_path / "sink"
     assert Path(copy).read_bytes() == (tmp_path / result["report"]).read_bytes()
     (noted,) = [json.loads(each) for each in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert noted["verdict"] == result["verdict"]

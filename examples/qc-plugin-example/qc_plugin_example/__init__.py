@@ -40,7 +40,10 @@ def asset_resolver(uri: str, folder: Path) -> Path | None:  # noqa: ARG001 - a s
 def report_sink(path: Path) -> str | None:
     """A copy elsewhere; its address goes into the result. A hook names only the arguments it needs."""
     folder = os.environ.get("QC_EXAMPLE_SINK")
-    return shutil.copy(path, folder) if folder else None
+    if not folder:
+        return None
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    return shutil.copy(path, folder)
 
 
 @hookimpl

@@ -74,6 +74,14 @@ def test_a_cut_file_is_one_sentence(tmp_path, size):
             read(path)
 
 
+def test_nobody_is_told_to_delete_what_is_no_report(tmp_path):
+    asset = tmp_path / "film.mp4"
+    asset.write_bytes(b"ftyp" * 100)
+    with pytest.raises(UsageError, match="is not a report; name a") as caught:
+        read_report(asset)
+    assert "delete it" not in str(caught.value)
+
+
 def test_flipped_bytes_never_escape_as_another_error(tmp_path):
     good = write_report(fake_report(12), tmp_path).read_bytes()
     path = tmp_path / "flipped.parquet"
