@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from qc_plugin.batch import AssetOutcome
     from qc_plugin.host.event import AssetRef, Event
     from qc_plugin.host.result import Progress, Result
+    from qc_plugin.types import AssetKind
 
 log = logging.getLogger(__name__)
 # What an event means when neither the host nor the operator names rules.
@@ -155,7 +156,9 @@ def _open_workshop(config: RunConfig, *, tell: bool) -> Workshop:
 
 def _warn_unfit(workshop: Workshop, event: Event, ref: AssetRef, outcome: AssetOutcome) -> None:
     """A rule set that says it is not for such content is used all the same: the host chose it."""
-    kind = "video" if event.candidates else outcome.kind  # stills to choose from are frames of a video
+    kind: AssetKind = (
+        "video" if event.candidates else outcome.kind
+    )  # stills to choose from are frames of a video
     facts = AssetFacts(kind=kind, content=ref.content)
     if outcome.verdict != "error" and not applies(workshop.rules, facts):
         what = f"{facts.kind}, {ref.content}" if ref.content else facts.kind

@@ -117,7 +117,9 @@ def _load(raw: bytes) -> dict[str, Any]:
         _check_depth(raw)
         data = json.loads(raw, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"the event is not one JSON object in UTF-8: {error}") from error
+        raise UsageError(
+            f"the event is not one JSON object in UTF-8: {error}; see `qc-plugin schema event`"
+        ) from error
     if not isinstance(data, dict):
         raise UsageError(
             f"the event is not one JSON object, but {type(data).__name__}; see `qc-plugin schema event`"
