@@ -12,13 +12,10 @@ from pathlib import Path
 import typer
 
 from qc_plugin.cli import options as o
-from qc_plugin.cli.gpu_report import gpu_lines
 from qc_plugin.cli.screen import out
 from qc_plugin.config import load_config
 from qc_plugin.errors import QcError
-from qc_plugin.inference.select import AUTO_ORDER, BACKENDS, open_session
 from qc_plugin.inference.spec import list_engines, load_spec
-from qc_plugin.scoring.ruleset import load_rules, shipped_rule_sets
 
 Check = tuple[str, Callable[[], str], bool]  # label, what it found (or raises), needed
 
@@ -33,6 +30,9 @@ def doctor(reports: o.Reports = None, config: o.ConfigFile = None) -> int:
 
     Look at decoder, runtimes, engines, rules and write access. Exit code 2 when something needed is missing.
     """
+    from qc_plugin.cli.gpu_report import gpu_lines
+    from qc_plugin.inference.select import AUTO_ORDER
+
     run, _ = load_config({"reports": reports}, file=config)
     engines = dict.fromkeys((*list_engines(), *run.detector_names))
     checks: list[Check] = [
@@ -74,6 +74,8 @@ def _optional(module: str, package: str, extra: str) -> str:
 
 
 def _backend(name: str) -> str:
+    from qc_plugin.inference.select import BACKENDS
+
     reason = BACKENDS[name].missing()
     if reason:
         raise ImportError(f"{reason}; {BACKENDS[name].FIX}")
@@ -81,6 +83,8 @@ def _backend(name: str) -> str:
 
 
 def _engine(name: str) -> str:
+    from qc_plugin.inference.select import open_session
+
     spec = load_spec(name)
     spec.verify()
     session = open_session(spec)
@@ -91,6 +95,8 @@ def _engine(name: str) -> str:
 
 
 def _rules() -> str:
+    from qc_plugin.scoring.ruleset import load_rules, shipped_rule_sets
+
     names = shipped_rule_sets()
     for name in names:
         load_rules(name)

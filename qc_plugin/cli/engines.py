@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 from rich.table import Table
 
-from qc_plugin.cli.pictures import load_pictures
-from qc_plugin.cli.plan_progress import build_progress
 from qc_plugin.cli.screen import err, out
 from qc_plugin.errors import EngineError, UsageError
-from qc_plugin.inference.calibration import activation_ranges, picture_inputs
-from qc_plugin.inference.engine_import import import_mediapipe, import_yunet
-from qc_plugin.inference.importable import REQUIREMENT
-from qc_plugin.inference.plan_builder import network
-from qc_plugin.inference.plan_cache import PlanCache
-from qc_plugin.inference.plan_jobs import PlanJob, plan_jobs
 from qc_plugin.inference.spec import list_engines, list_user_engines, load_spec, user_engines_folder
+
+if TYPE_CHECKING:
+    from qc_plugin.inference.plan_jobs import PlanJob
 
 app = typer.Typer(no_args_is_help=True, help="Trained networks. Example: qc-plugin engines verify")
 
@@ -79,6 +74,9 @@ def import_(
     mediapipe's networks come out of its wheel 0.10.21, which pip fetches as you configured it (36 to 52 MB);
     its checksum is pinned, and it is never installed.
     """
+    from qc_plugin.inference.engine_import import import_mediapipe, import_yunet
+    from qc_plugin.inference.importable import REQUIREMENT
+
     if what == "mediapipe":
         if file is None:
             err.print(f"asking pip for {REQUIREMENT}, 36 to 52 MB", highlight=False)
@@ -117,6 +115,10 @@ def build(
 
     Compile engines into TensorRT plans, kept in the plan cache. Needs no GPU, except with --flavour tensorrt.
     """
+    from qc_plugin.cli.plan_progress import build_progress
+    from qc_plugin.inference.plan_cache import PlanCache
+    from qc_plugin.inference.plan_jobs import plan_jobs
+
     specs = [load_spec(name) for name in engines or list_engines()]
     cache = PlanCache()
     jobs = plan_jobs(specs, flavour=flavour, targets=target, profiles=profile, precision=precision)
@@ -142,6 +144,10 @@ def build(
 
 def prepare(job: PlanJob, pictures: Path | None) -> bytes:
     """The engine's network in the precision of the job; int8 is calibrated on `pictures` first."""
+    from qc_plugin.cli.pictures import load_pictures
+    from qc_plugin.inference.calibration import activation_ranges, picture_inputs
+    from qc_plugin.inference.plan_builder import network
+
     if job.key.precision != "int8":
         return network(job.spec, job.key.precision)
     inputs = picture_inputs(job.spec, load_pictures(pictures))

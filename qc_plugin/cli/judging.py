@@ -4,29 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from qc_plugin.batch.calibrate import Goal
-from qc_plugin.batch.calibrate import calibrate as calibrate_rule
-from qc_plugin.batch.curve import draw_curve
-from qc_plugin.batch.rejudge import RejudgeResult
-from qc_plugin.batch.rejudge import rejudge as rejudge_reports
-from qc_plugin.batch.review_calls import review_calls
 from qc_plugin.cli import options as o
-from qc_plugin.cli.judging_screen import (
-    calibration_lines,
-    counting,
-    print_changes,
-    print_summary,
-    rejudge_json,
-)
 from qc_plugin.cli.screen import err, out
-from qc_plugin.config import RunConfig
 from qc_plugin.errors import UsageError
-from qc_plugin.scoring.proposal import proposal_yaml
-from qc_plugin.stages.pictures import write_png
+
+if TYPE_CHECKING:
+    from qc_plugin.batch.calibrate import Calibration
+    from qc_plugin.batch.rejudge import RejudgeResult
+    from qc_plugin.config import RunConfig
 
 
 def register(app: typer.Typer) -> None:
@@ -58,6 +47,9 @@ def rejudge(
     Judge stored measures by other rules: new reports beside the old, nothing decoded. Exit code 2 when a
     report could not be read; the others are judged.
     """
+    from qc_plugin.batch.rejudge import rejudge as rejudge_reports
+    from qc_plugin.cli.judging_screen import counting, print_changes, print_summary, rejudge_json
+
     run = o.settings(config, jobs=jobs)
     with counting("rejudge") as tell:
         result = rejudge_reports(
@@ -84,6 +76,8 @@ def rejudge(
 def _review_calls(
     result: RejudgeResult, rules: list[str], run: RunConfig, page: Path, assets: Path | None
 ) -> None:
+    from qc_plugin.batch.review_calls import review_calls
+
     if not result.closest():
         err.print("no decision changes: there is no closest call, and no page was written")
         return
@@ -117,6 +111,11 @@ def calibrate(
 
     Hold the limits of a rule against what people decided, and propose others. Rule files are never written.
     """
+    from qc_plugin.batch.calibrate import Goal
+    from qc_plugin.batch.calibrate import calibrate as calibrate_rule
+    from qc_plugin.cli.judging_screen import calibration_lines
+    from qc_plugin.scoring.proposal import proposal_yaml
+
     if target is not None and target.exists():
         raise UsageError(f"{target}: is there already and is not overwritten; choose another --out")
     found = calibrate_rule(
@@ -134,8 +133,7 @@ def calibrate(
     block = proposal_yaml(found.rule, found.limits, found.source)
     text = "".join(f"# {line}".rstrip() + "\n" for line in table) + block
     if curve is not None:
-        write_png(curve, draw_curve(found))
-        err.print(f"curve: {curve}", markup=False, soft_wrap=True)
+        _write_curve(found, curve)
     if target is None:
         print(text, end="")
         return 0
@@ -143,6 +141,14 @@ def calibrate(
     print("\n".join(table))
     out.print(f"proposal: {target}", markup=False, soft_wrap=True)
     return 0
+
+
+def _write_curve(found: Calibration, path: Path) -> None:
+    from qc_plugin.batch.curve import draw_curve
+    from qc_plugin.stages.pictures import write_png
+
+    write_png(path, draw_curve(found))
+    err.print(f"curve: {path}", markup=False, soft_wrap=True)
 
 
 def _write_new(path: Path, text: str) -> None:
