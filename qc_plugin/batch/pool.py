@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # A batch of frames or the start of the engines takes minutes on no machine we know.
 STALL_S = 900.0
-_START_S = 300.0  # more, until a new worker has said its first word
+_START_S = 300.0  # at least, until a new worker has said its first word
 _LOOK_S = 1.0
 
 
@@ -38,10 +38,10 @@ class _Worker:
     process: BaseProcess
     pipe: Connection
     todo: Todo | None = None
-    heard: float = field(default_factory=lambda: time.monotonic() + _START_S)
+    patience_s: float = _START_S  # until it must have said something
 
     def give(self, todo: Todo) -> None:
-        self.todo, self.heard = todo, max(self.heard, time.monotonic())
+        self.todo, self.patience_s = todo, max(self.patience_s, STALL_S)
         with suppress(OSError):  # died just now: the pipe says so when it is read
             self.pipe.send_bytes(json.dumps(_plain(todo)).encode())
 
@@ -88,12 +88,16 @@ class _Crew:
     def finished(self) -> Iterator[tuple[Todo, AssetOutcome | None]]:
         """What came in, waiting a moment for it."""
         busy = [worker for worker in self._workers if worker.todo is not None]
+        started = time.monotonic()
         ready = wait([worker.pipe for worker in busy], _LOOK_S)
-        now = time.monotonic()
+        # Where we stood still ourselves (Ctrl-Z, a sleeping machine), so did they: a look counts as a look.
+        passed_s = min(time.monotonic() - started, _LOOK_S)
         for worker in busy:
             if worker.pipe in ready:
                 yield from self._hear(worker)
-            elif now - worker.heard > STALL_S:
+            elif worker.patience_s > passed_s:
+                worker.patience_s -= passed_s
+            else:
                 yield self._dead(worker)
 
     def stop(self) -> None:
@@ -112,7 +116,7 @@ class _Crew:
         return worker
 
     def _hear(self, worker: _Worker) -> Iterator[tuple[Todo, AssetOutcome | None]]:
-        worker.heard = time.monotonic()
+        worker.patience_s = STALL_S
         try:
             said: dict[str, Any] = json.loads(worker.pipe.recv_bytes())
         except (EOFError, OSError):

@@ -142,17 +142,16 @@ class Samples:
         left_s = self._limits.allowed_s(self._duration_s) - self._waited_s
         if left_s <= 0:
             raise self._slow()
-        started = time.monotonic()
-        self._channel.settimeout(min(left_s, self._limits.no_progress_s))
+        waited_s = wire.wait_for(self._channel, min(left_s, self._limits.no_progress_s))
+        if waited_s is None and left_s <= self._limits.no_progress_s:
+            raise self._slow()
+        if waited_s is None:
+            raise self._died(f"made no progress for {self._limits.no_progress_s:g} s")
+        self._waited_s += waited_s
         try:
             data = wire.receive_bytes(self._channel)
-        except TimeoutError:
-            if left_s <= self._limits.no_progress_s:
-                raise self._slow() from None
-            raise self._died(f"made no progress for {self._limits.no_progress_s:g} s") from None
         except OSError:
             data = b""
-        self._waited_s += time.monotonic() - started
         if not data:
             raise self._crashed()
         try:

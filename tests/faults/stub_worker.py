@@ -1,6 +1,7 @@
 """A worker that decodes nothing: a picture's bytes say what becomes of it. The rest is the real thing."""
 
 import os
+import signal
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -58,7 +59,16 @@ def _raise(shop, asset):
     raise ValueError("a bug of ours")
 
 
+def _kill_parent(shop, asset):
+    """On Ray: the process that runs the task, which started the server that forked us."""
+    for comm in Path("/proc").glob("[0-9]*/comm"):
+        if comm.read_text().startswith("ray::shard_task"):
+            os.kill(int(comm.parent.name), signal.SIGKILL)
+    time.sleep(60)
+
+
 _ACTS = {
+    "raylet": _kill_parent,
     "ok": lambda *_: None,
     "slow": lambda *_: time.sleep(0.3),
     "long": lambda *_: time.sleep(60),
