@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from qc_plugin.inference.session import Session
     from qc_plugin.types import Box, Frame, Region, RegionKind
 
-LARGEST_HAND = 0.6  # longer side of a hand / longer side of the person it lies in, who may be cut off
+LARGEST_HAND = 0.8  # longer side of a hand / longer side of the person it lies in: a close-up with an arm
 WITHIN = 0.5  # share of a hand's area from which it lies in a person
 
 
