@@ -77,6 +77,11 @@ class RegionDetector:
         """What the engine finds."""
         return cast("tuple[RegionKind, ...]", self.session.spec.classes)
 
+    def threshold(self, kind: RegionKind) -> float:
+        """Least confidence of what is found of a kind."""
+        spec = self.session.spec
+        return read_params(spec.decoder, spec.params, spec.classes).thresholds[kind]
+
     def at(self, long_side: int | None, *, tiled: bool) -> RegionDetector:
         """The same network at another scale; an engine made for a smaller one keeps its own."""
         own = self.session.spec.size.long_side

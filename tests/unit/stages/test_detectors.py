@@ -24,6 +24,9 @@ class Fixed:
         self.kinds, self.regions = kinds, list(regions)
         self.session = type("Session", (), {"spec": type("Spec", (), {"name": name})})()
 
+    def threshold(self, kind):
+        return 0.4
+
     def detect(self, frames):
         return [self.regions for _ in frames]
 
@@ -64,6 +67,16 @@ def test_hands_are_left_alone_where_nobody_can_say():
     larger = region("person", (0, 0, 200, 100))
     within_two = region("hand", (152, 0, 198, 55))
     assert plausible([beside, larger, within_two]) == [beside, larger, within_two]
+
+
+def test_a_hand_apart_from_everybody_must_be_surer_where_there_are_people():
+    stray, sure = region("hand", (150, 0, 170, 20), 0.5), region("hand", (150, 50, 170, 70), 0.6)
+    held = region("hand", (90, 0, 110, 20), 0.41)  # half of it in the person
+    person = region("person", (0, 0, 100, 100), 0.45)
+    own = Fixed("own", ("face", "hand", "person"), sure, stray, person, held)
+    assert Detectors([own]).detect([FRAME]) == [[sure, person, held]]
+    alone = Fixed("own", ("face", "hand", "person"), sure, stray)
+    assert Detectors([alone]).detect([FRAME]) == [[sure, stray]]
 
 
 def test_faces_are_no_hands():
