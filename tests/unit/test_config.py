@@ -57,3 +57,10 @@ def test_missing_and_broken_file(tmp_path):
     (tmp_path / "bad.toml").write_text("rules = ")
     with pytest.raises(ConfigError, match="not valid TOML"):
         load_config(file=tmp_path / "bad.toml")
+
+
+def test_detectors_are_names_with_commas_between():
+    assert RunConfig().detector_names == ("regions",)
+    assert RunConfig(detectors="mine/palms, regions").detector_names == ("mine/palms", "regions")
+    with pytest.raises(ConfigError, match="names no engine"):
+        load_config({"detectors": "regions,"})
