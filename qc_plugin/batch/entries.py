@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from qc_plugin.store.address import Place
     from qc_plugin.types import Verdict
 
+# What a ledger keeps of an error is its exit code; these are the classes an asset can end with.
+_CLASSES = {20: "UnsupportedAsset", 21: "LimitExceeded", 22: "Quarantined", 75: "TemporaryError"}
+
 
 def entry_of(item: Todo, outcome: AssetOutcome, keys: tuple[str, str], run: int, config: RunConfig) -> Entry:
     """What to remember of an asset that was worked on."""
@@ -70,5 +73,6 @@ def reused(path: Place, entry: Entry, config: RunConfig) -> AssetOutcome:
         address=str(Address.parse(config.store).below(entry.report)) if config.store and entry.report else "",
         incomplete=bool(entry.incomplete),
         degraded=bool(entry.degraded),
+        error_class=_CLASSES.get(entry.exit_code, ""),
         reused=True,
     )

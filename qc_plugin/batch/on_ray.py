@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -65,6 +66,8 @@ def shard_task(config_json: str, shard: str, threads: int) -> Iterator[str]:
     config = RunConfig.model_validate_json(config_json).model_copy(update={"threads": threads, "jobs": 1})
     items = [_todo(plain) for plain in json.loads(shard)]
     number = {item: n for n, item in enumerate(items)}
+    # Else each of our workers would load the program that Ray's own workers run, and Ray with it.
+    vars(sys.modules["__main__"]).pop("__file__", None)
     try:
         for item, outcome in run_isolated(iter(items), config, jobs=1):
             yield json.dumps({"n": number[item], "outcome": outcome and outcome.as_json()})

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from qc_plugin.types import AssetKind, AssetReport, Verdict
 
+_NOTHING = "nothing to report"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetOutcome:
@@ -60,7 +62,7 @@ def outcome_of(report: AssetReport, path: Path | None, sheet: Path | None, start
     counts = dict.fromkeys(("accept", "deblur", "review", "reject"), 0)
     for row in report.frames:
         counts[row.judgement.decision] += 1
-    best = next((f.text for f in report.findings if f.outcome in ("fail", "borderline")), "nothing to report")
+    best = next((f.text for f in report.findings if f.outcome in ("fail", "borderline")), _NOTHING)
     return AssetOutcome(
         path=report.asset.path,
         asset_id=report.asset.id,
@@ -76,6 +78,12 @@ def outcome_of(report: AssetReport, path: Path | None, sheet: Path | None, start
         error_class=report.error_class or "",
         seconds=time.monotonic() - started,
     )
+
+
+def sentence_of(meta: Mapping[str, Any]) -> str:
+    """What the metadata of a report say in one sentence, as when it was made."""
+    telling = (f["text"] for f in meta["findings"] if f["outcome"] in ("fail", "borderline"))
+    return str((meta["error"] or {}).get("text") or next(telling, _NOTHING))
 
 
 def from_report(path: str, asset_id: str, report: Path) -> AssetOutcome | None:
@@ -95,7 +103,7 @@ def from_report(path: str, asset_id: str, report: Path) -> AssetOutcome | None:
         kind=meta["asset"]["kind"],
         verdict=meta["verdict"],
         exit_code=int(error.get("exit_code", 0)),
-        sentence=str(error.get("text") or "done already"),
+        sentence=sentence_of(meta),
         report=report,
         incomplete=bool(meta["flags"]["incomplete"]),
         degraded=bool(meta["flags"]["degraded"]),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qc_plugin.batch.keys import keys_for, rules_of, run_keys
 from qc_plugin.batch.ledger import Entry, Ledger
 from qc_plugin.batch.manifest import read_manifest
+from qc_plugin.batch.outcome import sentence_of
 from qc_plugin.batch.plan import key_of
 from qc_plugin.batch.shelf import Shelf
 from qc_plugin.errors import QcError
@@ -114,7 +115,7 @@ def _entry(path: Path, config: RunConfig, rules: RuleSet) -> Entry:
         settings=keys[1] if origin["judge_key"] == ours[1] else "",
         verdict=meta["verdict"],
         exit_code=int(error.get("exit_code", 0)),
-        sentence=str(error.get("text") or "done already"),
+        sentence=sentence_of(meta),
         incomplete=bool(meta["flags"]["incomplete"]),
         degraded=bool(meta["flags"]["degraded"]),
         report=str(path.relative_to(config.reports)),

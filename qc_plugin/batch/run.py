@@ -6,7 +6,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -21,7 +21,7 @@ from qc_plugin.batch.pool import default_jobs, run_isolated
 from qc_plugin.batch.shelf import Shelf
 from qc_plugin.batch.spool import RESERVE_BYTES
 from qc_plugin.batch.work import Workshop, quarantine
-from qc_plugin.errors import UsageError
+from qc_plugin.errors import QcError, UsageError
 from qc_plugin.hooks.installed import packages
 from qc_plugin.report.write import sweep
 from qc_plugin.store.address import Address
@@ -37,6 +37,7 @@ Progress = Callable[["AssetOutcome", int, int], None]
 _SYSTEM_CODES = (70, 75, 22, 21, 20)  # worst first
 _MOST_DEATHS = 2
 _MOST_LATER = 50
+_STOPPED = "stopped before its end"
 _AT_ONCE = 400
 
 
@@ -129,28 +130,46 @@ def scan(
         config = config.model_copy(update={"reports": config.reports.absolute()})
     config.reports.mkdir(parents=True, exist_ok=True)
     with Ledger(ledger_file(config, options.ledger)) as ledger:
-        if ledger.last_run() != (0, None) and ledger.last_run()[1] is None:
-            sweep(config.reports)  # the last run was killed: half-written files may lie about
+        number, ended = ledger.last_run()
+        if number and ended in (None, _STOPPED):
+            sweep(config.reports)  # half-written files may lie about
         run = ledger.begin_run()
-        plan = plan_scan(paths, config, options, ledger)
-        result = ScanResult(n_ignored=plan.n_ignored)
-        n_all = plan.n_todo if options.since_last else plan.n_all
-        # Closed at once: when `progress` raises, workers must not live on as long as its traceback does.
-        with closing(_outcomes(plan, ledger, config, options, run, result)) as outcomes:
-            for outcome in outcomes:
-                result.count(outcome)
-                if options.keep_outcomes:
-                    result.outcomes.append(outcome)
-                if progress is not None:
-                    progress(outcome, result.verdicts.total(), n_all)
-        result.n_left = n_all - result.verdicts.total()
-        if options.shard.of > 1 or config.store is not None:
-            manifest = write_manifest(config.reports, options.shard, plan, ledger, complete=not result.n_left)
-            if config.store is not None:
-                Shelf(config).put_file(manifest)
+        try:
+            result = _scan(paths, config, progress, options, ledger, run)
+        except BaseException:
+            with suppress(QcError):
+                ledger.end_run(run, _STOPPED)
+            raise
         ledger.end_run(run, result.stopped or "done")
     result.seconds = time.monotonic() - started
     packages().batch_finished(config, result.verdicts.total(), result.verdicts["error"])
+    return result
+
+
+def _scan(
+    paths: Sequence[Place],
+    config: RunConfig,
+    progress: Progress | None,
+    options: ScanOptions,
+    ledger: Ledger,
+    run: int,
+) -> ScanResult:
+    plan = plan_scan(paths, config, options, ledger)
+    result = ScanResult(n_ignored=plan.n_ignored)
+    n_all = plan.n_todo if options.since_last else plan.n_all
+    # Closed at once: when `progress` raises, workers must not live on as long as its traceback does.
+    with closing(_outcomes(plan, ledger, config, options, run, result)) as outcomes:
+        for outcome in outcomes:
+            result.count(outcome)
+            if options.keep_outcomes:
+                result.outcomes.append(outcome)
+            if progress is not None:
+                progress(outcome, result.verdicts.total(), n_all)
+    result.n_left = n_all - result.verdicts.total()
+    if options.shard.of > 1 or config.store is not None:
+        manifest = write_manifest(config.reports, options.shard, plan, ledger, complete=not result.n_left)
+        if config.store is not None:
+            Shelf(config).put_file(manifest)
     return result
 
 

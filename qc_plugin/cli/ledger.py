@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from qc_plugin.cli.scan import Ledgers
 from qc_plugin.cli.screen import out, plain
 from qc_plugin.errors import UsageError
 
+_MOST_ROWS, _ON_SCREEN = 10_000, 20
 app = typer.Typer(
     no_args_is_help=True, help="The index of a reports folder. Example: qc-plugin ledger rebuild"
 )
@@ -53,28 +55,31 @@ def status(
 ) -> int:
     """Example: qc-plugin status --reports qc-reports
 
-    Say how the last scan ended, how many assets stand how, and which are in quarantine or to be tried again.
+    Say how the last scan ended, how many assets stand how, and which could not be checked.
     """
     run = o.settings(config, reports=reports)
     file = ledger_file(run, ledger)
     if not file.is_file():
-        raise UsageError(f"{file}: no ledger there; run `scan` first, or name it with --ledger")
+        other = f", or `qc-plugin ledger rebuild --reports {run.store}`" if run.store else ""
+        raise UsageError(f"{file}: no ledger there; run `scan` first, or name it with --ledger{other}")
     with Ledger(file) as open_ledger:
         number, ended = open_ledger.last_run()
         counts = open_ledger.counts()
-        waiting = list(open_ledger.entries("exit_code IN (22, 70, 75) OR attempts > 0"))
+        waiting = list(islice(open_ledger.entries("verdict = 'error' OR attempts > 0"), _MOST_ROWS))
     if as_json:
         rows = [{"verdict": v, "exit_code": c, "assets": n} for v, c, n in counts]
-        odd = [{"path": e.path, "exit_code": e.exit_code, "attempts": e.attempts} for e in waiting]
+        odd = [{k: getattr(e, k) for k in ("path", "exit_code", "attempts", "sentence")} for e in waiting]
         print(
             json.dumps({"schema": "qc.status/1", "run": number, "ended": ended, "counts": rows, "odd": odd})
         )
         return 0
-    out.print(f"run {number}: {ended or 'goes on, or was killed; the same command goes on'}")
+    out.print(f"run {number}: {ended or 'goes on, or was killed: the same command goes on'}")
     for verdict, code, n in counts:
         out.print(f"{n:8} {verdict}" + (f" (exit code {code})" if code else ""))
-    for entry in waiting:
+    for entry in waiting[:_ON_SCREEN]:
         out.print(f"{plain(entry.path)}: {plain(entry.sentence)}", markup=False, soft_wrap=True)
+    if len(waiting) > _ON_SCREEN:
+        out.print(f"and {len(waiting) - _ON_SCREEN} more; --json names them")
     return 0
 
 
@@ -90,6 +95,9 @@ def compact(
     from qc_plugin.report.compact import compact as compact_reports
 
     run = o.settings(config, reports=reports)
+    if run.store is not None:
+        copy = f"aws s3 sync {run.store} qc-reports"
+        raise UsageError(f"{run.store}: reports are joined from a folder; copy them first: {copy}")
     for month in compact_reports(run.reports, out_dir):
         state = "written" if month.written else "as it was"
         out.print(f"{month.month}: {month.n_reports} reports, {month.n_frames} frames, {state}")

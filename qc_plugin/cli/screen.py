@@ -25,6 +25,13 @@ MARKS = {
     "reject": "[red]✗ reject[/]",
     "error": "[magenta]! error[/]",
 }
+_REASONS = {
+    "UnsupportedAsset": "damaged, or of a kind that is not read (20)",
+    "LimitExceeded": "over a limit (21)",
+    "Quarantined": "took the decoder down twice, in quarantine (22)",
+    "TemporaryError": "for later: changed meanwhile, disk or store (75)",
+    "incomplete": "checked in part",
+}
 _QUIET_S = 30.0  # without a terminal: one line this often, so that logs show life and stay short
 
 
@@ -78,17 +85,25 @@ def print_scan(result: ScanResult, to: Console = out) -> None:
     """Totals by verdict and reason, and what is left to do."""
     totals = ", ".join(f"{n} {verdict}" for verdict, n in sorted(result.verdicts.items()))
     n_all = result.verdicts.total()
-    to.print(f"{n_all} assets in {result.seconds:.1f} s: {totals or 'nothing to check'}", soft_wrap=True)
+    to.print(f"{_assets(n_all)} in {result.seconds:.1f} s: {totals or 'nothing to check'}", soft_wrap=True)
     for (verdict, reason), n in sorted(result.reasons.items()):
         if reason:
-            to.print(f"  {n} {verdict}: {reason}", soft_wrap=True)
+            to.print(f"  {n} {verdict}: {_REASONS.get(reason, reason)}", soft_wrap=True)
     if result.n_reused:
         to.print(f"{result.n_reused} were done already under the same rules and engines")
     if result.n_ignored:
-        to.print(f"{result.n_ignored} files that are not media by name were left out")
+        to.print(f"{_files(result.n_ignored)} by name, left out")
     if result.stopped:
-        why = f"stopped by {result.stopped}: {result.n_left} assets are left"
+        why = f"ended early, by {result.stopped}: {_assets(result.n_left)} left"
         to.print(f"{why}; the same command goes on", soft_wrap=True)
+
+
+def _assets(n: int) -> str:
+    return f"{n} asset" if n == 1 else f"{n} assets"
+
+
+def _files(n: int) -> str:
+    return "1 file that is no media" if n == 1 else f"{n} files that are no media"
 
 
 def _one_line(outcome: AssetOutcome) -> None:
@@ -103,7 +118,7 @@ def print_plan(plan: Plan, estimated_s: float | None, jobs: int) -> None:
         if plan.counts[reason]:
             n_bytes = plan.n_bytes[reason]
             out.print(f"{plan.counts[reason]:8} {text}, {n_bytes / 1e9:.2f} GB", soft_wrap=True)
-    out.print(f"{plan.counts['done']:8} done already; {plan.n_ignored} files are not media by name")
+    out.print(f"{plan.counts['done']:8} done already; {_files(plan.n_ignored)} by name")
     if estimated_s is None:
         out.print("how long it takes is not known: nothing was checked here yet")
     else:
