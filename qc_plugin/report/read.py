@@ -92,7 +92,7 @@ def _open(path: Path) -> Iterator[pq.ParquetFile]:
 def _unreadable(path: Path) -> UsageError:
     """Nobody is told to delete a file that was given by mistake: it may be the asset itself."""
     if path.suffix != ".parquet":
-        return UsageError(f"{path}: is not a report; name a *.parquet of the reports folder")
+        return UsageError(f"{path}: is not a qc-plugin report; name a *.parquet of the reports folder")
     return UsageError(f"{path}: is damaged or not a qc-plugin report; delete it and check its asset again")
 
 

@@ -77,7 +77,7 @@ def test_a_cut_file_is_one_sentence(tmp_path, size):
 def test_nobody_is_told_to_delete_what_is_no_report(tmp_path):
     asset = tmp_path / "film.mp4"
     asset.write_bytes(b"ftyp" * 100)
-    with pytest.raises(UsageError, match="is not a report; name a") as caught:
+    with pytest.raises(UsageError, match="is not a qc-plugin report; name a") as caught:
         read_report(asset)
     assert "delete it" not in str(caught.value)
 
