@@ -213,7 +213,7 @@ def test_mkdocs_takes_the_made_pages():
     from mkdocs.structure.files import get_files
 
     config = load_config(str(ROOT / "mkdocs.yml"))
-    files = made().on_files(get_files(config), config)
+    files = config.plugins.on_files(get_files(config), config=config)
     assert {"options.md", "adr/index.md", "index.md"} <= set(files.src_uris)
     assert files.get_file_from_path("options.md").content_string == made().options_page()
     assert not [uri for uri in files.src_uris if Path(uri).suffix == ".py" and not config.exclude_docs]
