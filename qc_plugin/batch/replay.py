@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,8 +61,9 @@ def replay_frame(
     )
     score = measure_frame(source, frame_index, engines, settings, kind=report.asset.kind)
     score = apply_limits(score, _limits(report))
-    pairs = list(_pairs(row.score, score))
-    found = [*_missing(row.score, score), *(text for text in (_compare(*pair) for pair in pairs) if text)]
+    then = _found_alone(row.score)
+    pairs = list(_pairs(then, score))
+    found = [*_missing(then, score), *(text for text in (_compare(*pair) for pair in pairs) if text)]
     return Replay(len(pairs), tuple(found), tuple(_circumstances(report, engines.uses)))
 
 
@@ -78,6 +79,11 @@ def _settings(report: AssetReport, config: RunConfig) -> RunConfig:
     if len(precisions) == 1 and config.precision == "auto":  # if mixed, "auto" made them so
         known["precision"] = precisions.pop()
     return config.model_copy(update=known)
+
+
+def _found_alone(score: FrameScore) -> FrameScore:
+    """Without the faces that only the frame before could tell of."""
+    return replace(score, regions=tuple(r for r in score.regions if not r.region.predicted))
 
 
 def _limits(report: AssetReport) -> MeasureLimits:

@@ -18,6 +18,7 @@ from qc_plugin.pipeline.extra import with_extra
 from qc_plugin.scoring.measures import FrameFacts, MeasureLimits, score_frame
 from qc_plugin.stages.ahead import Ahead
 from qc_plugin.stages.detectors import Detectors
+from qc_plugin.stages.lost_faces import LostFaces
 from qc_plugin.stages.regions import track
 from qc_plugin.stages.segment import BlurSegmenter
 from qc_plugin.stages.sharpness import sharpness
@@ -103,6 +104,7 @@ class Measured:
 
     pictures: PictureSpool
     scores: list[FrameScore] = field(default_factory=list)
+    lost: LostFaces = field(default_factory=LostFaces)
     media: MediaInfo | None = None
     stats: DecodeStats = field(default_factory=DecodeStats)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -208,7 +210,10 @@ def score_samples(batch: list[Sampled], engines: Engines, measured: Measured) ->
     with timed(measured.seconds, "networks"):
         maps, found = engines.look(frames)
     with timed(measured.seconds, "measure"):
-        return [_measure(*parts, measured) for parts in zip(batch, maps, found, strict=True)]
+        return [
+            _measure(sample, blur, measured.lost.carry(sample.frame, regions, blur, sample.phash), measured)
+            for sample, blur, regions in zip(batch, maps, found, strict=True)
+        ]
 
 
 def _measure(sample: Sampled, blur: BlurMap, regions: list[Region], measured: Measured) -> FrameScore:

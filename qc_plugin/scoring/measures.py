@@ -242,8 +242,12 @@ def _score_regions(
     sharpness: Sequence[float],
     blur_map: BlurMap | None,
 ) -> tuple[RegionScore, ...]:
-    """Scores of all regions, numbered from 1 per kind, largest first (equal areas: from the left)."""
-    order = sorted(range(len(regions)), key=lambda i: (-_area(regions[i].box_xyxy), regions[i].box_xyxy))
+    """Scores of all regions, numbered from 1 per kind, largest first (equal areas: from the left).
+
+    Predicted ones come after those that were found.
+    """
+    boxes = [region.box_xyxy for region in regions]
+    order = sorted(range(len(regions)), key=lambda i: (regions[i].predicted, -_area(boxes[i]), boxes[i]))
     seen: dict[RegionKind, int] = {}
     scored = []
     for i in order:

@@ -59,8 +59,12 @@ class Detectors:
         precision: str = "auto",
     ) -> Self:
         """Open engines by name or folder. Raises EngineError."""
-        options = {"backend": backend, "precision": precision}
-        return cls([RegionDetector.load(engine, threads=threads, **options) for engine in engines])
+        return cls(
+            [
+                RegionDetector.load(engine, backend=backend, threads=threads, precision=precision)
+                for engine in engines
+            ]
+        )
 
     def at(self, long_side: int | None, *, tiled: bool) -> Self:
         """The same engines at another scale of analysis; one made for a smaller scale keeps its own."""
