@@ -71,6 +71,7 @@ _ACTS = {
     "raylet": _kill_parent,
     "ok": lambda *_: None,
     "slow": lambda *_: time.sleep(0.3),
+    "nap": lambda *_: time.sleep(2.0),
     "long": lambda *_: time.sleep(60),
     "die": lambda *_: os._exit(9),
     "once": _die_once,

@@ -90,19 +90,15 @@ def test_54_the_driver_is_killed_and_the_next_goes_on(cluster, tmp_path):
 def test_54_two_nodes_do_twice_the_work_of_one(cluster, tmp_path):
     """Simulated: the work sleeps, so that two nodes of one machine do not share its cores."""
     join(cluster.address)
-    assets(tmp_path / "warm", 4, "ok")
-    on_ray(tmp_path / "warm")
     seconds = {}
     for n_nodes in (1, 2):
         if n_nodes == 2:
             cluster.add_node(num_cpus=1)
-            assets(tmp_path / "warm2", 8)
-            on_ray(tmp_path / "warm2")
-        folder = tmp_path / f"{n_nodes}"
-        assets(folder, 60)
-        started = time.monotonic()
-        assert on_ray(folder).verdicts == {"accept": 60}
-        seconds[n_nodes] = time.monotonic() - started
+        folder, times = tmp_path / f"{n_nodes}", []
+        assets(folder, 32, "nap")
+        on_ray(folder, lambda *_, times=times: times.append(time.monotonic()))
+        assert len(times) == 32
+        seconds[n_nodes] = times[-1] - times[3]  # processes have started then
     print(f"one node {seconds[1]:.1f} s, two {seconds[2]:.1f} s: {seconds[1] / seconds[2]:.2f} times as fast")
     assert seconds[1] / seconds[2] > 1.3  # 1.6 and more where nothing else runs: docs/scale.md
 
