@@ -19,7 +19,9 @@ from tests.faults.stub_worker import asset, in_process
 
 ROOT = Path(__file__).resolve().parents[2]
 SCAN = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background inherit it ignored
 from qc_plugin.batch import pool
 from tests.faults import stub_worker
 pool.serve = stub_worker.serve
