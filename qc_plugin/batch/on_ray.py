@@ -16,6 +16,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from qc_plugin import errors
 from qc_plugin.batch.outcome import AssetOutcome
 from qc_plugin.batch.plan import Todo, key_of
-from qc_plugin.batch.pool import STALL_S, run_isolated
+from qc_plugin.batch.pool import STALL_S, Crew
 from qc_plugin.config import RunConfig
 from qc_plugin.errors import ConfigError, TemporaryError
 from qc_plugin.store.address import place_of
@@ -63,16 +64,22 @@ def run_on_ray(
 
 def shard_task(config_json: str, shard: str, threads: int) -> Iterator[str]:
     """What a task does: tells, as JSON, what became of each asset of `shard`; on a node of the cluster."""
-    config = RunConfig.model_validate_json(config_json).model_copy(update={"threads": threads, "jobs": 1})
     items = [_todo(plain) for plain in json.loads(shard)]
     number = {item: n for n, item in enumerate(items)}
-    # Else each of our workers would load the program that Ray's own workers run, and Ray with it.
-    vars(sys.modules["__main__"]).pop("__file__", None)
     try:
-        for item, outcome in run_isolated(iter(items), config, jobs=1):
+        for item, outcome in _crew(config_json, threads).work(iter(items), 1):
             yield json.dumps({"n": number[item], "outcome": outcome and outcome.as_json()})
     except errors.QcError as error:
+        _crew(config_json, threads).stop()
         yield json.dumps({"fatal": type(error).__name__, "text": str(error)})
+
+
+@lru_cache(maxsize=1)
+def _crew(config_json: str, threads: int) -> Crew:
+    """Our worker in this process of Ray's, with its engines loaded; it serves one shard after the other."""
+    # Else it would load the program that Ray's own workers run, and Ray with it.
+    vars(sys.modules["__main__"]).pop("__file__", None)
+    return Crew(RunConfig.model_validate_json(config_json).model_copy(update={"threads": threads}))
 
 
 @dataclass(slots=True, eq=False)

@@ -60,21 +60,27 @@ def run_isolated(
     Left early, it kills its workers: a finished report is in place, an unfinished one leaves nothing.
     """
     threads = config.threads or max(1, (os.cpu_count() or 2) // jobs)
-    crew = _Crew(config.model_copy(update={"threads": threads}))
+    crew = Crew(config.model_copy(update={"threads": threads}))
     try:
-        while crew.fill(items, jobs, go_on):
-            yield from crew.finished()
+        yield from crew.work(items, jobs, go_on)
     finally:
         crew.stop()
 
 
-class _Crew:
-    """The workers of one run."""
+class Crew:
+    """Workers, begun when they are needed; they stay until they are stopped."""
 
     def __init__(self, config: RunConfig) -> None:
         self._config = config
         self._context: Any = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
         self._workers: list[_Worker] = []
+
+    def work(
+        self, items: Iterator[Todo], jobs: int, go_on: Callable[[], bool] = lambda: True
+    ) -> Iterator[tuple[Todo, AssetOutcome | None]]:
+        """As `run_isolated`, and the workers stay."""
+        while self.fill(items, jobs, go_on):
+            yield from self.finished()
 
     def fill(self, items: Iterator[Todo], jobs: int, go_on: Callable[[], bool]) -> bool:
         """Give every idle worker an asset; False when there is nothing left to wait for."""

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def cluster(monkeypatch):
     """A head that runs no tasks, and one node; the driver, this process, is on the head."""
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     made.add_node(num_cpus=1)
     yield made
     ray.shutdown()
@@ -100,7 +100,7 @@ def test_54_two_nodes_do_twice_the_work_of_one(cluster, tmp_path):
         assert len(times) == 32
         seconds[n_nodes] = times[-1] - times[3]  # processes have started then
     print(f"one node {seconds[1]:.1f} s, two {seconds[2]:.1f} s: {seconds[1] / seconds[2]:.2f} times as fast")
-    assert seconds[1] / seconds[2] > 1.3  # 1.6 and more where nothing else runs: docs/scale.md
+    assert seconds[1] / seconds[2] > 1.6
 
 
 def test_54_ctrl_c_leaves_no_task_behind(cluster, tmp_path):
