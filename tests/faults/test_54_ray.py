@@ -24,7 +24,9 @@ ROOT = Path(__file__).resolve().parents[2]
 def cluster(monkeypatch):
     """A head that runs no tasks, and one node; the driver, this process, is on the head."""
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    made = cluster_utils.Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
+    )
     made.add_node(num_cpus=1)
     yield made
     ray.shutdown()
