@@ -53,7 +53,7 @@ class Judge:
     @torch.no_grad()
     def look(self, pairs: Pairs, kernel: np.ndarray | None) -> Tensor:
         """One pair; gives the restored picture."""
-        analysis = self.network.analyser.on_crops(pairs.moved)
+        analysis = self.network.analyser(pairs.moved)
         found = (torch.sigmoid(analysis.mask) > self.threshold).float()
         self._analysis(pairs, analysis)
         kept, moved = grow(found), cells_moved(pairs)

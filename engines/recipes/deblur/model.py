@@ -1,6 +1,6 @@
 """The pruned local deblurrer.
 
-An analyser at half scale finds what moved and along which path; a restorer at stride 4 runs on the cells
+An analyser at stride 8 finds what moved and along which path; a restorer at stride 4 runs on the cells
 that moved only. A cell is 4 x 4 pixels. Nothing pools over the picture and the restorer does not normalise,
 so that a cell's result depends on its neighbours alone and cells can be left out exactly.
 """
@@ -8,13 +8,12 @@ so that a cell's result depends on its neighbours alone and cells can be left ou
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engines.recipes.motion_blur.model import Segmenter
+from engines.recipes.motion_blur.model import BandEnergy
 
 from .paths import (
     CELL,
@@ -27,7 +26,9 @@ from .paths import (
     to_pixels,
 )
 
-SIZE_MULTIPLE = 128
+SIZE_MULTIPLE = 32
+ORIENTATIONS = 8
+BAND_TAPS = 49
 PIXELS = CELL * CELL
 GUIDED = PIXELS * (3 + N_SAMPLED)  # inputs of the restorer from pictures, per cell
 GRID_MARGIN = 2  # cells kept around those found, so that the restorer sees their surroundings
@@ -86,10 +87,9 @@ class BranchedConv(nn.Module):
 class ConvNorm(nn.Sequential):
     """3x3 convolution, BatchNorm, ReLU."""
 
-    def __init__(self, n_in: int, n_out: int, *, stride: int = 1) -> None:
-        super().__init__(
-            nn.Conv2d(n_in, n_out, 3, stride, 1, bias=False), nn.BatchNorm2d(n_out), nn.ReLU(inplace=True)
-        )
+    def __init__(self, n_in: int, n_out: int, *, dilation: int = 1) -> None:
+        convolution = nn.Conv2d(n_in, n_out, 3, 1, dilation, dilation, bias=False)
+        super().__init__(convolution, nn.BatchNorm2d(n_out), nn.ReLU(inplace=True))
 
 
 class Attend(nn.Module):
@@ -105,49 +105,43 @@ class Attend(nn.Module):
         return x * (0.5 + 0.5 * weight), weight
 
 
-class Analyser(nn.Module):
-    """RGB (N, 3, H, W) in [0, 1], sides multiples of 128 -> `Analysis`.
+class Spread(nn.Module):
+    """Two 3x3 convolutions around an identity, the first reaching `dilation` places."""
 
-    The trained network of the motion_blur engine at half scale, its features read out anew: it knows where
-    blur is and how far it reaches, and at half scale it costs a fifth of the restorer.
+    def __init__(self, n: int, dilation: int) -> None:
+        super().__init__()
+        self.first = ConvNorm(n, n, dilation=dilation)
+        self.second = nn.Sequential(nn.Conv2d(n, n, 3, 1, 1, bias=False), nn.BatchNorm2d(n))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Same shape."""
+        return F.relu(x + self.second(self.first(x)))
+
+
+class Analyser(nn.Module):
+    """RGB (N, 3, H, W) in [0, 1], sides multiples of 32 -> `Analysis`.
+
+    Motion takes energy along its direction and leaves it across: log energies of oriented derivatives at
+    three octaves (the fixed stem of the motion_blur recipe) hold the direction plainly, and a small network
+    at stride 8 compares them over some 200 px. Features trained for "blurred or not" do not hold it.
     """
 
     def __init__(self, n: int) -> None:
         super().__init__()
-        self.backbone = Segmenter()
-        fine, far = self.backbone.widths.channels[0], self.backbone.widths.channels[2]
-        self.attend_far, self.enter = nn.Conv2d(far, 1, 1), ConvNorm(fine, n)
-        self.attend = Attend(n)
-        self.refine = ConvNorm(n, n)
+        self.energy = BandEnergy(ORIENTATIONS)
+        self.enter = ConvNorm(8 * ORIENTATIONS + 3, n)
+        self.near, self.far = Spread(n, 1), nn.Sequential(Spread(n, 2), Spread(n, 4), Spread(n, 2))
+        self.attend, self.attend_far = Attend(n), nn.Conv2d(n, 1, 1)
         self.head = nn.Conv2d(n, 5 * 4, 1)
-
-    def train(self, mode: bool = True) -> Analyser:
-        """The backbone's norms keep what they learnt."""
-        super().train(mode)
-        self.backbone.eval()
-        return self
 
     def forward(self, rgb: Tensor) -> Analysis:
         """Mask, path and attention (strides 32 and 8)."""
-        return self.read(*self.backbone.features(F.avg_pool2d(rgb, 2)))
-
-    def read(self, fine: Tensor, far: Tensor) -> Analysis:
-        """What the backbone's features at strides 8 and 32 say."""
-        attention_far = torch.sigmoid(self.attend_far(far))
-        x = fine * (0.5 + 0.5 * F.interpolate(attention_far, scale_factor=4.0, mode="nearest"))
-        x, attention = self.attend(self.enter(x))
-        out = F.pixel_shuffle(self.head(self.refine(x)), 2)
+        x = self.near(self.enter(F.avg_pool2d(self.energy(rgb), 2)))
+        attention_far = torch.sigmoid(self.attend_far(F.avg_pool2d(x, 4)))
+        x = x * (0.5 + 0.5 * F.interpolate(attention_far, scale_factor=4.0, mode="nearest"))
+        x, attention = self.attend(self.far(x))
+        out = F.pixel_shuffle(self.head(x), 2)
         return Analysis(out[:, :1], out[:, 1:], (attention_far, attention))
-
-    def on_crops(self, rgb: Tensor) -> Analysis:
-        """Of pictures of any size in multiples of 32: mirrored at their ends, the rest cut off again."""
-        height, width = rgb.shape[-2:]
-        below, right = (-side % SIZE_MULTIPLE for side in (height, width))
-        made = self(F.pad(rgb, (0, right, 0, below), mode="reflect"))
-        mask, code = (m[..., : height // CELL, : width // CELL] for m in (made.mask, made.code))
-        parts = zip(made.attention, (32, 8), strict=True)
-        far, near = (m[..., : height // s, : width // s] for m, s in parts)
-        return Analysis(mask, code, (far, near))
 
 
 class Block(nn.Module):
@@ -243,27 +237,10 @@ def true_code(path: Tensor) -> Tensor:
 def macs(height: int, width: int, kept: float, widths: Widths | None = None) -> dict[str, float]:
     """Multiply-adds on a picture: of the analyser, the restorer on all cells, and on the kept share."""
     w, at_4 = widths or Widths(), height * width / CELL**2
-    analyser = _backbone_macs_a_pixel() * height * width / 4 + at_4 / 4 * w.analyser * (
-        9 * (48 + w.analyser) + 20
-    )
+    m = w.analyser
+    layers = 9 * m * (8 * ORIENTATIONS + 3) + 4 * 2 * 9 * m * m + 21 * m  # at stride 8
+    bands = 2 * ORIENTATIONS * BAND_TAPS * (1 + 1 / 4 + 1 / 16)  # at strides 1, 2, 4
+    analyser = height * width * (bands + layers / 64)
     n = w.restorer
     cell = (GUIDED + 5) * n + w.blocks * 2 * 9 * n * n + n * 4 * PIXELS + GUIDED * 3 * PIXELS
     return {"analyser": analyser, "dense": analyser + at_4 * cell, "pruned": analyser + kept * at_4 * cell}
-
-
-@cache
-def _backbone_macs_a_pixel() -> float:
-    """Of `Segmenter`, counted on a picture: its fixed filters at three octaves, then its convolutions."""
-    segmenter = Segmenter()
-    counted = [0.0]
-
-    def count(module: nn.Conv2d, _: object, out: Tensor) -> None:
-        counted[0] += out[0].numel() * module.weight[0].numel()
-
-    for module in segmenter.modules():
-        if isinstance(module, nn.Conv2d):
-            module.register_forward_hook(count)
-    with torch.no_grad():
-        segmenter.eval().features(torch.zeros(1, 3, 128, 128))
-    bands = 2 * segmenter.widths.orientations * 49 * (1 + 1 / 4 + 1 / 16)
-    return counted[0] / 128**2 + bands

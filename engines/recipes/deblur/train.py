@@ -1,7 +1,7 @@
 """Train the deblurrer or a part of it; goes on from the last checkpoint after a kill at any step.
 
 OMP_NUM_THREADS=1 nice -n 19 python -m engines.recipes.deblur.train .work/deblur/analyser --part analyser \
-    --backbone .work/motion_blur/run2/last.pt --set .work/deblur/set1 --steps 1500 --batch 8 --side 192
+    --set .work/deblur/set1 --steps 4000 --batch 12 --side 192 --lr 2e-3
 OMP_NUM_THREADS=1 nice -n 19 python -m engines.recipes.deblur.train .work/deblur/restorer --part restorer \
     --set .work/deblur/set1 --steps 3000 --lr 1.5e-3
 ... train .work/deblur/both --set .work/deblur/set1 --steps 800 --lr 4e-4 \
@@ -58,8 +58,6 @@ class Settings:
     save_seconds: float = 120.0
     blocks: int = 4
     part: str = "both"
-    backbone: Path | None = None  # checkpoint of the motion_blur recipe that the analyser starts from
-    learn_backbone: bool = False
     take: tuple[tuple[str, Path], ...] = ()  # where a part's weights come from at step 0
     losses: LossWeights = field(default_factory=LossWeights)
 
@@ -71,9 +69,6 @@ class Trainer:
         self.settings, self.step = settings, 0
         torch.manual_seed(settings.seed)
         network = Deblurrer(Widths(blocks=settings.blocks))
-        if settings.backbone:
-            network.analyser.backbone.load_state_dict(load(settings.backbone)["ema"])
-        network.analyser.backbone.requires_grad_(settings.learn_backbone)
         for part, source in settings.take:
             state = {k: v for k, v in load(source)["ema"].items() if k.startswith(part + ".")}
             network.load_state_dict(state, strict=False)
@@ -151,7 +146,7 @@ class Trainer:
         """Of the parts that are trained."""
         part, weights = self.settings.part, self.settings.losses
         loss, terms = moved.new_zeros(()), {}
-        analysis = self.network.analyser.on_crops(moved) if part != "restorer" else None
+        analysis = self.network.analyser(moved) if part != "restorer" else None
         if analysis is not None:
             loss, terms = analyser_loss(analysis, pairs, weights)
         if part != "analyser":
@@ -247,8 +242,6 @@ def main() -> None:
     parser.add_argument("--steps", type=int, required=True)
     defaults = Settings(Path(), (), 0)
     parser.add_argument("--part", choices=("both", "analyser", "restorer"), default="both")
-    parser.add_argument("--backbone", type=Path, help="checkpoint of the motion_blur recipe")
-    parser.add_argument("--learn-backbone", action="store_true")
     parser.add_argument("--take", action="append", type=parse_take, default=[], help="PART=CHECKPOINT")
     for name in (
         "lr",
