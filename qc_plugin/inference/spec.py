@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -203,6 +204,9 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.parent.name for path in folder.glob("*/engine.yaml"))
 
 
+_parsed = lru_cache(maxsize=32)(strict_yaml.parse)  # asked for with every asset; nobody changes what it gives
+
+
 def load_spec(name_or_folder: str | Path) -> EngineSpec:
     """Read the contract of a shipped or imported engine (by name) or of any (by the path of its folder).
 
@@ -212,7 +216,7 @@ def load_spec(name_or_folder: str | Path) -> EngineSpec:
     path = _engine_folder(name_or_folder) / "engine.yaml"
     try:
         content = path.read_bytes()
-        value = strict_yaml.parse(content.decode("utf-8"))
+        value = _parsed(content.decode("utf-8"))
     except OSError as error:
         raise EngineError(f"{path}: cannot be read ({error.strerror}); {_FIX}") from error
     except ValueError as error:  # UnicodeDecodeError too
