@@ -1,0 +1,16 @@
+"""The words of verdicts and kinds, in their order."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+AssetKind = Literal["video", "artwork"]
+RegionKind = Literal["face", "hand", "person"]
+Outcome = Literal["pass", "borderline", "fail", "skip"]
+Severity = Literal["info", "warning", "error"]
+Decision = Literal["accept", "deblur", "review", "reject"]
+Verdict = Literal["accept", "review", "reject", "error"]
+Box = tuple[float, float, float, float]
+
+DECISION_ORDER: tuple[Decision, ...] = ("accept", "deblur", "review", "reject")
+OUTCOME_ORDER: tuple[Outcome, ...] = ("skip", "pass", "borderline", "fail")
