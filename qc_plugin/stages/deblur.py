@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 How = Literal["none", "cells", "tiles", "dense"]
-MULTIPLE_PX = 128
+MULTIPLE_PX = 32  # cells of the analyser's coarsest attention
 BREAK_EVEN = 0.5  # kept share from which on a list of cells takes as long as all of them (bench/deblur.py)
-ANALYSER_REACH_PX = 128  # it sees further, with weights that fall off
+ANALYSER_REACH_PX = 160  # changes in a picture are felt up to 152 px away
 RESTORER_REACH_PX = 128  # eight convolutions on cells, then samples one and a half chords of 40 px away
 HALO_PX = ANALYSER_REACH_PX + RESTORER_REACH_PX
 WINDOW_PX = 1024  # a larger picture is worked on in windows: with halo 2 Mpx and about 500 MB

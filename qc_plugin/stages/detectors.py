@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from qc_plugin.errors import EngineError
+from qc_plugin.stages.box_shares import share_within
 from qc_plugin.stages.regions import RegionDetector
 
 if TYPE_CHECKING:
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
     from qc_plugin.types import Box, Frame, Region, RegionKind
 
 LARGEST_HAND = 0.8  # longer side of a hand / longer side of the person it lies in: a close-up with an arm
-WITHIN = (
-    0.5  # share of a hand's area from which it lies in a person, and could be judged by that person's size
-)
+WITHIN = 0.5  # share of a hand's area from which it lies in a person, and is held against that one's size
 # A hand apart from everybody, in a picture with people, must be surer than the threshold by this factor. It
 # takes 7 of 38 false hands and 4 of 125 true ones from the photographs of the validation split, 15 of 24 and
 # 1 of 115 from its video frames.
@@ -104,7 +103,7 @@ def plausible(regions: Iterable[Region], stray_least: float = 0.0) -> list[Regio
 
 
 def _can_be(hand: Region, people: Sequence[Box], stray_least: float) -> bool:
-    shares = [_share_within(hand.box_xyxy, person) for person in people]
+    shares = [share_within(hand.box_xyxy, person) for person in people]
     if max(shares) < APART:
         return hand.confidence >= stray_least
     owners = [_side(person) for person, share in zip(people, shares, strict=True) if share >= WITHIN]
@@ -117,10 +116,3 @@ def _doubt(region: Region) -> float:
 
 def _side(box: Box) -> float:
     return max(box[2] - box[0], box[3] - box[1])
-
-
-def _share_within(inner: Box, outer: Box) -> float:
-    width = min(inner[2], outer[2]) - max(inner[0], outer[0])
-    height = min(inner[3], outer[3]) - max(inner[1], outer[1])
-    area = (inner[2] - inner[0]) * (inner[3] - inner[1])
-    return max(width, 0.0) * max(height, 0.0) / area if area > 0 else 0.0

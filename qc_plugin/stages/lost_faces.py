@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from qc_plugin.stages.box_shares import area, share_of_smaller
 from qc_plugin.stages.phash import similarity
 from qc_plugin.stages.tracks import Tracker
 
@@ -45,8 +46,8 @@ class LostFaces:
         for region in tagged[len(regions) :]:
             box = _clipped(region.box_xyxy, width, height)
             if (
-                _area(box) >= LEFT * _area(region.box_xyxy) > 0
-                and not any(_shared(box, face) >= OVERLAPS for face in faces)
+                area(box) >= LEFT * area(region.box_xyxy) > 0
+                and not any(share_of_smaller(box, face) >= OVERLAPS for face in faces)
                 and _blurred_share(blur, box) >= BLURRED
             ):
                 carried.append(replace(region, box_xyxy=box, track_id=None))
@@ -57,17 +58,6 @@ def _clipped(box: Box, width: int, height: int) -> Box:
     x0, x1 = (min(max(x, 0.0), float(width)) for x in (box[0], box[2]))
     y0, y1 = (min(max(y, 0.0), float(height)) for y in (box[1], box[3]))
     return x0, y0, x1, y1
-
-
-def _area(box: Box) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])
-
-
-def _shared(a: Box, b: Box) -> float:
-    """Share of the smaller of two boxes that lies in the other."""
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    smaller = min(_area(a), _area(b))
-    return max(width, 0.0) * max(height, 0.0) / smaller if smaller > 0 else 0.0
 
 
 def _blurred_share(blur: BlurMap, box: Box) -> float:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from qc_plugin.stages.box_shares import share_of_smaller
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -50,14 +52,7 @@ def new(known: NDArray[np.float64], more: NDArray[np.float64]) -> NDArray[np.flo
     kept = list(known)
     fresh = []
     for row in more[np.argsort(-more[:, 4], kind="stable")]:
-        if not any(other[5] == row[5] and _covered(row, other) >= COVERED for other in kept):
+        if not any(other[5] == row[5] and share_of_smaller(row[:4], other[:4]) >= COVERED for other in kept):
             kept.append(row)
             fresh.append(row)
     return np.array(fresh, np.float64).reshape(-1, 6)
-
-
-def _covered(row: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Share of the smaller of two boxes that lies in the other."""
-    inner = (np.minimum(row[2:4], other[2:4]) - np.maximum(row[:2], other[:2])).clip(0).prod()
-    areas = min((box[2:4] - box[:2]).prod() for box in (row, other))
-    return float(inner / areas) if areas > 0 else 1.0

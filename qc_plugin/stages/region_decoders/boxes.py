@@ -79,18 +79,12 @@ def suppress(boxes: Floats, most_overlap: float) -> NDArray[np.intp]:
 
     `boxes` come best first. Overlap is intersection over union.
     """
-    area = (boxes[:, 2:] - boxes[:, :2]).clip(0).prod(axis=1)
     alive = np.ones(len(boxes), bool)
     kept: list[int] = []
     for best in range(len(boxes)):
-        if not alive[best]:
-            continue
-        kept.append(best)
-        corner0 = np.maximum(boxes[best + 1 :, :2], boxes[best, :2])
-        corner1 = np.minimum(boxes[best + 1 :, 2:], boxes[best, 2:])
-        inner = (corner1 - corner0).clip(0).prod(axis=1)
-        union = area[best + 1 :] + area[best] - inner
-        alive[best + 1 :] &= inner <= most_overlap * union
+        if alive[best]:
+            kept.append(best)
+            alive[best + 1 :] &= overlaps(boxes[best], boxes[best + 1 :]) <= most_overlap
     return np.array(kept, dtype=np.intp)
 
 

@@ -8,14 +8,6 @@ torch = pytest.importorskip("torch")
 np = pytest.importorskip("numpy")
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="session")
 def photos():
     """Three textured photos; the first two have a person (a disc), with a face and a hand inside."""

@@ -64,6 +64,18 @@ def test_windows_give_the_same_picture_where_the_mask_is_given(deblurrer, pictur
     assert np.array_equal(in_parts.rgb[~mask], rgb[~mask])
 
 
+def test_windows_find_and_restore_what_the_whole_picture_does(deblurrer, monkeypatch):
+    """The halo is the reach of both networks, so that no window sees less than it needs."""
+    rng = np.random.default_rng(4)
+    rgb = cv2.GaussianBlur(rng.integers(0, 255, (64, 960, 3), np.uint8), (31, 1), 5)
+    whole = deblurrer(rgb)
+    monkeypatch.setattr(deblur, "WINDOW_PX", 128)
+    in_parts = deblurrer(rgb)
+    assert whole.mask.any()
+    assert np.array_equal(in_parts.mask, whole.mask)
+    assert np.abs(in_parts.rgb.astype(int) - whole.rgb).max() <= ROUNDING
+
+
 def test_nothing_to_do_is_bit_identical_and_costs_the_analyser_only(deblurrer):
     flat = np.full((130, 140, 3), 90, np.uint8)
     patch = deblurrer(flat, np.zeros((130, 140), bool))
