@@ -26,7 +26,7 @@ from engines.recipes.motion_blur.synthesis import traits
 
 from .classic import richardson_lucy, wiener
 from .data import PairSet, scenes_of
-from .losses import cells_moved
+from .losses import cells_moved, evidence
 from .model import grow, macs
 from .paths import CELL, decode_path, encode_path, endpoint_error, reblur
 from .train import load_network
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 BINS = ((3, 6), (6, 12), (12, 24))
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6)
+KNOWN = 0.5  # evidence from which on a cell counts as one that can be judged
 FEWEST_PX = 300  # a picture with less of an extent does not count in that bin
 Rows = dict[str, list[float]]
 
@@ -68,6 +69,7 @@ class Judge:
             "own": own.picture,
             "dense": run(pairs.moved, code, torch.ones_like(kept)).picture,
             "true_path": run(pairs.moved, true, grow(moved)).picture,
+            "true_length": run(pairs.moved, with_length(code, true), grow(moved)).picture,
             "no_path": run(pairs.moved, torch.zeros_like(code), kept).picture,
         }
         if kernel is not None:
@@ -86,17 +88,25 @@ class Judge:
 
     def _analysis(self, pairs: Pairs, analysis: Analysis) -> None:
         moved, probability = cells_moved(pairs) > 0, torch.sigmoid(analysis.mask)
+        known = evidence(pairs) > KNOWN
         for threshold in THRESHOLDS:
             found = probability > threshold
             for name, mask in (("hit", found & moved), ("any", found | moved)):
                 self.rows[f"mask_{name}_{threshold}"].append(float(mask.sum()))
+                self.rows[f"mask_known_{name}_{threshold}"].append(float((mask & known).sum()))
         self.rows["mask_true"].append(float(moved.sum()))
+        self.rows["mask_known_true"].append(float((moved & known).sum()))
         if moved.sum() < FEWEST_PX / CELL**2:
             return
         error = endpoint_error(decode_path(analysis.code), pairs.path)
         zero = endpoint_error(torch.zeros_like(pairs.path), pairs.path)
         self.rows["endpoint_error_px"].append(float(error[moved[:, 0]].mean()))
         self.rows["endpoint_error_of_zero_px"].append(float(zero[moved[:, 0]].mean()))
+        seen = (known & moved)[:, 0]
+        if bool(seen.any()):
+            cosine = torch.cosine_similarity(analysis.code[:, :2], encode_path(pairs.path)[:, :2], dim=1)
+            angle = torch.rad2deg(cosine[seen].clamp(-1, 1).acos()) / 2
+            self.rows["direction_error_median_degrees"].append(float(angle.median()))
         near = analysis.attention[1]
         pooled = torch.nn.functional.max_pool2d(moved.float(), 2)[..., : near.shape[-2], : near.shape[-1]]
         self.rows["attention_iou_at_8"].append(_iou(near > 0.5, pooled > 0))
@@ -131,12 +141,19 @@ class Judge:
             out[name] = round(float(np.mean(values)), 4)
             if name.startswith("gain "):
                 out[f"{name} n"] = len(values)
-        true = sum(self.rows["mask_true"])
-        for threshold in THRESHOLDS:
-            hit, either = (sum(self.rows[f"mask_{k}_{threshold}"]) for k in ("hit", "any"))
-            out[f"mask recall at {threshold}"] = round(hit / true, 4)
-            out[f"mask IoU at {threshold}"] = round(hit / either, 4)
+        for prefix, where in (("mask", ""), ("mask_known", " where known")):
+            true = sum(self.rows[f"{prefix}_true"])
+            for threshold in THRESHOLDS:
+                hit, either = (sum(self.rows[f"{prefix}_{k}_{threshold}"]) for k in ("hit", "any"))
+                out[f"mask recall{where} at {threshold}"] = round(hit / true, 4)
+                out[f"mask IoU{where} at {threshold}"] = round(hit / either, 4)
         return out
+
+
+def with_length(code: Tensor, true: Tensor) -> Tensor:
+    """The directions of `code`, everything else as it truly is."""
+    own, length = (c[:, :2].norm(dim=1, keepdim=True) for c in (code, true))
+    return torch.cat([code[:, :2] / own.clamp_min(1e-6) * length, true[:, 2:]], 1)
 
 
 def _psnr(error: float) -> float:

@@ -102,9 +102,7 @@ def example(height: int, width: int, share: float, seed: int = 0) -> dict[str, T
 def trace_all(network: Deblurrer) -> dict[str, onnx.ModelProto]:
     """The three graphs with dynamic sizes."""
     e = example(256, 384, 0.3)  # more than one cell of the coarsest stride: one would be taken for a constant
-    rows, columns, listed, batch = (
-        torch.export.Dim(n) for n in ("rows_128", "columns_128", "listed", "batch")
-    )
+    rows, columns, listed, batch = (torch.export.Dim(n) for n in ("rows", "columns", "listed", "batch"))
     image = {2: SIZE_MULTIPLE * rows, 3: SIZE_MULTIPLE * columns}
     cell = {2: SIZE_MULTIPLE // CELL * rows, 3: SIZE_MULTIPLE // CELL * columns}
     two = {"image": e["image"].repeat(2, 1, 1, 1), "code": e["code"].repeat(2, 1, 1, 1)}
