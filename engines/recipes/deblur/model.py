@@ -20,7 +20,6 @@ from .paths import (
     DERIVATIVE_AT,
     N_SAMPLED,
     decode_path,
-    encode_path,
     guided_samples,
     pixel_grid,
     to_pixels,
@@ -227,11 +226,6 @@ def direct_guess() -> Tensor:
 def grow(cells: Tensor, margin: int = GRID_MARGIN) -> Tensor:
     """Kept cells (N, 1, h, w) and those within `margin` of them."""
     return F.max_pool2d(cells, 2 * margin + 1, 1, margin)
-
-
-def true_code(path: Tensor) -> Tensor:
-    """What the analyser should say of a path in px."""
-    return encode_path(path)
 
 
 def macs(height: int, width: int, kept: float, widths: Widths | None = None) -> dict[str, float]:
