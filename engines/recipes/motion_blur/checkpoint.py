@@ -34,7 +34,7 @@ def load_network(path: Path) -> Segmenter:
     content = load(path)
     channels, orientations, evidence = content["widths"]
     network = Segmenter(Widths(tuple(channels), orientations, evidence))
-    network.load_state_dict(content["ema"])
+    network.load_weights(content["ema"])
     return network.eval()
 
 

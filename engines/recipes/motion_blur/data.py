@@ -38,16 +38,20 @@ RENDER_BATCH = {"cpu": 8, "cuda": 64}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """image (B, 3, S, S) float32 in [0, 1]; mask, extent (px) and evidence (B, 1, S/4, S/4) float32."""
+    """image (B, 3, S, S) in [0, 1]; (B, 1, S/4, S/4): mask, extent (px), evidence; path (B, 2, S/4, S/4).
+
+    All float32; evidence and path as in `labels`.
+    """
 
     image: Tensor
     mask: Tensor
     extent: Tensor
     evidence: Tensor
+    path: Tensor
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device, image in channels-last."""
-        maps = (t.to(device, non_blocking=True) for t in (self.mask, self.extent, self.evidence))
+        maps = (t.to(device, non_blocking=True) for t in (self.mask, self.extent, self.evidence, self.path))
         image = self.image.to(device, non_blocking=True, memory_format=torch.channels_last)
         return Batch(image, *maps)
 
@@ -58,7 +62,8 @@ def wait_while_paused() -> None:
         time.sleep(2)
 
 
-_PLANES = {"image": 3, "mask": 1, "extent": 1, "evidence": 1}
+_PLANES = {"image": 3, "mask": 1, "extent": 1, "evidence": 1, "path": 2}
+PATH_ZERO, PATH_STEPS = 128, 127  # path codes are kept as uint8
 
 
 class StoredSet:
@@ -96,6 +101,7 @@ class StoredSet:
             "mask": samples.mask * 255,
             "extent": (samples.extent * EXTENT_STEPS_PX).clamp(0, 255),
             "evidence": samples.evidence * 255,
+            "path": samples.path * PATH_STEPS + PATH_ZERO,
         }
         for name, values in bytes_of.items():
             self.arrays[name][start:end] = (
@@ -123,6 +129,7 @@ def to_float(stored: Batch) -> Batch:
         stored.mask.float() / 255,
         stored.extent.float() / EXTENT_STEPS_PX,
         stored.evidence.float() / 255,
+        (stored.path.float() - PATH_ZERO) / PATH_STEPS,
     )
 
 
@@ -215,8 +222,15 @@ def augment(batch: Batch, rng: np.random.Generator) -> Batch:
                 for plane in planes:
                     turned = torch.rot90(plane[chosen], turn, (2, 3))
                     plane[chosen] = turned.flip(3) if mirror else turned
-    image, mask, extent, evidence = planes
-    return Batch(_recolour(image, rng), mask, extent, evidence)
+                planes[-1][chosen] *= _path_signs(turn, mirror=mirror, device=batch.image.device)
+    image, *maps = planes
+    return Batch(_recolour(image, rng), *maps)
+
+
+def _path_signs(turn: int, *, mirror: bool, device: torch.device) -> Tensor:
+    """At the doubled angle a quarter turn is a half turn, and a mirror negates the sine."""
+    sign = (-1.0) ** turn
+    return torch.tensor([sign, -sign if mirror else sign], device=device)[None, :, None, None]
 
 
 def _recolour(image: Tensor, rng: np.random.Generator) -> Tensor:

@@ -47,5 +47,5 @@ def load_sketch(path: Path) -> Segmenter:
             )
     network = Segmenter()
     state["energy.luma"] = network.energy.luma
-    network.load_state_dict(state, strict=True)
+    network.load_weights(state)
     return network.eval()

@@ -16,6 +16,7 @@ MASK_FROM_PX, MASK_FULL_PX = 1.0, 2.0  # one half at 1.5 px, the smallest extent
 EVIDENCE_REACH_CELLS = 3  # a network judges a neighbourhood (7 cells, 28 px), not a pixel
 EVIDENCE_FULL = 0.02  # mean change of 5 steps of 8 bits: plain to see
 TEXTURE_GAIN = 0.25
+PATH_KNEE_PX = 8.0  # a path of this length has a code of length one half
 
 
 def soft_mask(extent_px: Tensor) -> Tensor:
@@ -51,6 +52,16 @@ def _encoded_luma(linear: Tensor) -> Tensor:
 def _laplacian(luma: Tensor) -> Tensor:
     kernel = luma.new_tensor([[2.0, 0.0, 2.0], [0.0, -8.0, 0.0], [2.0, 0.0, 2.0]])[None, None]
     return F.conv2d(F.pad(luma, (1, 1, 1, 1), mode="reflect"), kernel).abs()
+
+
+def path_code(chord: Tensor, extent_px: Tensor) -> Tensor:
+    """Direction and length of motion as one vector, (B, 2, H, W) in (-1, 1), 0 where nothing moved.
+
+    Direction at the doubled angle, which does not tell forth from back; length compressed, L / (L + 8 px).
+    """
+    x, y = chord[:, :1], chord[:, 1:2]
+    doubled = torch.cat([x * x - y * y, 2 * x * y], 1) / (x * x + y * y).clamp_min(1e-6)
+    return doubled * (extent_px / (extent_px + PATH_KNEE_PX))
 
 
 def to_cells(full: Tensor, stride: int) -> Tensor:

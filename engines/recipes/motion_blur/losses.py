@@ -28,6 +28,7 @@ class LossWeights:
     extent: float = 0.5
     coarse: float = 0.3
     evidence: float = 0.2
+    path: float = 1.0
     prior: float = 0.05
     sharp_floor: float = (
         0.35  # least weight of a pixel that is sharp: flat skin in a sharp picture is not blurred
@@ -57,6 +58,7 @@ def total_loss(
             prediction.coarse, F.avg_pool2d(mask, COARSE_CELLS), F.avg_pool2d(count, COARSE_CELLS)
         ),
         "evidence": F.binary_cross_entropy_with_logits(prediction.evidence, known_share(batch.evidence)),
+        "path": path_loss(prediction.path, batch),
         "prior": (_mean(p, count) - _mean(mask, count)) ** 2,
     }
     shares = {name: getattr(weights, name) for name in terms if name != "bce"}
@@ -73,6 +75,16 @@ def extent_loss(logit: Tensor, batch: Batch) -> Tensor:
     wanted = (batch.extent / EXTENT_FULL_SCALE_PX).clamp(0, 1)
     count = batch.evidence * (batch.mask + (1 - batch.mask) / 3)
     return _mean(F.smooth_l1_loss(torch.sigmoid(logit), wanted, beta=0.1, reduction="none"), count)
+
+
+def path_loss(code: Tensor, batch: Batch) -> Tensor:
+    """Huber on direction and length. Defocus has no direction: this is what tells it from motion.
+
+    Weighted as `extent_loss`: by evidence, a third outside the mask, where nothing moved.
+    """
+    count = batch.evidence * (batch.mask + (1 - batch.mask) / 3)
+    error = F.smooth_l1_loss(code, batch.path, beta=0.1, reduction="none").sum(1, keepdim=True)
+    return _mean(error, count)
 
 
 def dice(p: Tensor, mask: Tensor, count: Tensor) -> Tensor:

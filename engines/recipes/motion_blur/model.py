@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .semantics import TAPS, Adapter, Semantics
+
 STRIDE = 4  # output cells are 4 x 4 input pixels
 SIZE_MULTIPLE = 64  # five halvings after the stem's stride 4
 EXTENT_FULL_SCALE_PX = 24.0  # intensity 1.0 means a blur extent of 24 px or more at analysis scale
@@ -33,17 +35,21 @@ class Widths:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Logits at stride 4, each (N, 1, h, w) float32, and the mask logit at stride 16 for deep supervision."""
+    """Logits at stride 4, each (N, 1, h, w) float32, and what only training asks for.
+
+    `coarse`: the mask logit at stride 16; `path` (N, 2, h, w): direction and length, as `labels.path_code`.
+    """
 
     probability: Tensor
     intensity: Tensor
     evidence: Tensor
     coarse: Tensor
+    path: Tensor
 
     def float(self) -> Prediction:
         """The same in float32, after a forward pass in bf16."""
         return Prediction(
-            *(t.float() for t in (self.probability, self.intensity, self.evidence, self.coarse))
+            *(t.float() for t in (self.probability, self.intensity, self.evidence, self.coarse, self.path))
         )
 
 
@@ -149,6 +155,10 @@ class Segmenter(nn.Module):
         self.enter = Residual(channels[0])
         pairs = list(itertools.pairwise(channels))
         self.down = nn.ModuleList(ConvNorm(fine, coarse, stride=2) for fine, coarse in pairs)
+        self.semantics = Semantics()
+        self.adapt = nn.ModuleList(
+            Adapter(n, c) for n, c in zip(TAPS.values(), channels[-len(TAPS) :], strict=True)
+        )
         self.encode = nn.ModuleList(nn.Sequential(Residual(c), Residual(c)) for _, c in pairs)
         self.up = nn.ModuleList(
             Decoder(coarse, fine, residual=i > 0) for i, (fine, coarse) in enumerate(pairs)
@@ -158,13 +168,23 @@ class Segmenter(nn.Module):
             ConvNorm(channels[0], self.widths.evidence), nn.Conv2d(self.widths.evidence, 1, 1)
         )
         self.coarse = nn.Conv2d(channels[2], 1, 1)
+        self.path = nn.Conv2d(channels[0], 2, 1)
+
+    def load_weights(self, state: dict[str, Tensor]) -> None:
+        """Load weights that may be older than the semantics and the path head; those stay as they start."""
+        missing, unknown = self.load_state_dict(state, strict=False)
+        newer = ("semantics.", "adapt.", "path.")
+        odd = unknown + [name for name in missing if not name.startswith(newer)]
+        if odd:
+            raise ValueError(f"these weights are of another network: {', '.join(odd[:5])}")
 
     def features(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
         """Decoded features at strides 4 and 16."""
         x = self.enter(self.mix(self.energy(rgb).contiguous(memory_format=torch.channels_last)))
-        skips = [x]
-        for down, encode in zip(self.down, self.encode, strict=True):
-            x = encode(down(x))
+        skips, meanings = [x], [None, *self.adapted(rgb)]
+        for down, encode, meaning in zip(self.down, self.encode, meanings, strict=True):
+            x = down(x)
+            x = encode(x if meaning is None else x + meaning)
             skips.append(x)
         at_16 = x
         for i in (3, 2, 1, 0):
@@ -172,6 +192,10 @@ class Segmenter(nn.Module):
             if i == 2:
                 at_16 = x
         return x, at_16
+
+    def adapted(self, rgb: Tensor) -> list[Tensor]:
+        """What the picture shows, in this network's channels, at strides 16, 32, 64."""
+        return [adapt(tap) for adapt, tap in zip(self.adapt, self.semantics(rgb), strict=True)]
 
     def forward(self, rgb: Tensor) -> Prediction:
         """Logits, or a ValueError that names the next valid size."""
@@ -182,5 +206,9 @@ class Segmenter(nn.Module):
         fine, at_16 = self.features(rgb)
         mask_and_extent = self.head(fine)
         return Prediction(
-            mask_and_extent[:, :1], mask_and_extent[:, 1:], self.evidence(fine), self.coarse(at_16)
+            mask_and_extent[:, :1],
+            mask_and_extent[:, 1:],
+            self.evidence(fine),
+            self.coarse(at_16),
+            self.path(fine),
         )

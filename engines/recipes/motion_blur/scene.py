@@ -24,8 +24,8 @@ KIND_WEIGHTS = {
     "curved": 2.0,
     "walk": 1.5,
     "zoom_rotation": 1.8,
-    "rolling": 0.7,
-    "edge_ring": 0.6,
+    "rolling": 0.5,
+    "edge_ring": 0.3,
 }
 
 
@@ -34,14 +34,15 @@ class Mixture:
     """How often things happen. The defaults are what the engine is trained on; ablations change one."""
 
     stage: int = 3  # curriculum stage, 1..3
-    modes: tuple[float, ...] = (0.27, 0.25, 0.10, 0.10, 0.28)  # as MODES
+    modes: tuple[float, ...] = (0.27, 0.27, 0.10, 0.08, 0.28)  # as MODES
     coverage: tuple[float, float, float] = (0.12, 0.66, 0.22)  # of a moving object: sharp, full, partial
     mask_centric: float = 0.5  # one object filling the view; else the whole picture with up to three objects
     background_defocus: float = 0.45
+    sharp_objects: float = 0.6  # of sharp pictures: with objects, which stand before a defocused ground
     object_defocus: float = 0.15
-    frame_softness: float = 0.55  # of sharp and whole-frame pictures
+    frame_softness: float = 0.45  # of sharp and whole-frame pictures
     sharpening: float = 0.55
-    degraded: float = 0.5  # noise, resampling, strong compression
+    degraded: float = 0.4  # noise, resampling, strong compression
     min_extent_px: float = 1.5
     easy: bool = False
 
@@ -145,7 +146,7 @@ def draw_motion(rng: np.random.Generator, mix: Mixture, *, kind: str | None = No
         ease=float(rng.uniform(-0.8, 0.8)) if rng.random() < 0.3 else 0.0,
         centre_xy=(float(rng.uniform(0, 1)), float(rng.uniform(0, 1))),
         zoom_share=float(rng.choice([1.0, 0.0, rng.uniform()], p=[0.4, 0.3, 0.3])),
-        wave=float(rng.uniform(0, 0.8)),
+        wave=float(rng.uniform(0, 0.6)),
         seed=int(rng.integers(2**31)),
     )
 
@@ -213,9 +214,9 @@ class Traits:
 def draw_cutout(rng: np.random.Generator, photo: int, traits: Traits) -> CutOut:
     """An outline: a person, a hand or face, a region that follows picture edges, a drawn shape, a title."""
     weights = {
-        "own_matte": 3.2 if photo in traits.with_matte else 0.0,
+        "own_matte": 4.0 if photo in traits.with_matte else 0.0,
         "own_part": 1.6 if photo in traits.with_parts else 0.0,
-        "own_segments": 2.4,
+        "own_segments": 1.2,  # intricate: many make pictures that no camera takes
         "other_matte": 2.2 if traits.with_matte else 0.0,
         "other_part": 0.7 if traits.with_parts else 0.0,
         "shape": 0.8,
@@ -242,7 +243,7 @@ def draw_scene(seed: tuple[int, int], mix: Mixture, traits: Traits) -> Scene:
     mode = str(rng.choice(MODES, p=mix.modes))
     photo = int(rng.integers(traits.n_photos))
     centred = bool(rng.random() < mix.mask_centric)
-    with_layers = mode in ("object", "pan", "both") or (mode == "sharp" and rng.random() < 0.35)
+    with_layers = mode in ("object", "pan", "both") or (mode == "sharp" and rng.random() < mix.sharp_objects)
     n_layers = (1 if centred else int(rng.choice([1, 2, 3], p=[0.55, 0.3, 0.15]))) if with_layers else 0
     whole = mode in ("frame", "sharp")
     return Scene(

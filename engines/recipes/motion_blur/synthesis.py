@@ -18,7 +18,7 @@ from . import views
 from .camera import compress, photograph
 from .exposure import convolve, expose, extent_field, path_field
 from .kernels import Defocus, Motion, defocus_kernel
-from .labels import evidence, evidence_margin_px, soft_mask, to_cells
+from .labels import evidence, evidence_margin_px, path_code, soft_mask, to_cells
 from .model import STRIDE
 from .scene import ObjectLayer, Scene, Traits
 
@@ -40,6 +40,7 @@ class Samples:
     mask: Tensor
     extent: Tensor
     evidence: Tensor
+    path: Tensor  # (B, 2, S/4, S/4), as `labels.path_code`
 
 
 @dataclass(slots=True, eq=False)
@@ -264,6 +265,7 @@ def _develop(canvas: Canvas, scenes: Sequence[Scene], size_px: int) -> Samples:
         mask=to_cells(soft_mask(extent), STRIDE),
         extent=to_cells(extent, STRIDE),
         evidence=_judge(canvas, scenes, offsets, size_px),
+        path=to_cells(path_code(_crop(canvas.path, offsets, start, size_px)[:, :2], extent), STRIDE),
     )
 
 

@@ -1,4 +1,5 @@
 import dataclasses
+import math
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ torch = pytest.importorskip("torch")
 
 from engines.recipes.motion_blur import checkpoint  # noqa: E402
 from engines.recipes.motion_blur.data import Batch, Sampler, StoredSet, augment, prefetch, scenes_of  # noqa: E402
+from engines.recipes.motion_blur.labels import path_code  # noqa: E402
 from engines.recipes.motion_blur.losses import LossWeights, label_weights, total_loss  # noqa: E402
 from engines.recipes.motion_blur.model import Prediction, Segmenter, Widths  # noqa: E402
 from engines.recipes.motion_blur.scene import Mixture  # noqa: E402
@@ -91,10 +93,11 @@ def test_every_loss_term_is_least_when_the_answer_is_right(stored):
     known = ((batch.evidence - 0.15) / 0.85).clamp(0, 1)
     pooled = torch.nn.functional.avg_pool2d(batch.mask, 4)
     logit = lambda p: torch.logit(p.clamp(1e-4, 1 - 1e-4))  # noqa: E731
-    right = Prediction(logit(batch.mask), logit((batch.extent / 24).clamp(0, 1)), logit(known), logit(pooled))
-    wrong = Prediction(*(-t for t in (right.probability, right.intensity, right.evidence, right.coarse)))
+    extent = logit((batch.extent / 24).clamp(0, 1))
+    right = Prediction(logit(batch.mask), extent, logit(known), logit(pooled), batch.path)
+    wrong = Prediction(*(-getattr(right, f.name) for f in dataclasses.fields(Prediction)))
     good, bad = (total_loss(p, batch, LossWeights())[1] for p in (right, wrong))
-    for name in ("bce", "dice", "tversky", "extent", "coarse", "evidence"):
+    for name in ("bce", "dice", "tversky", "extent", "coarse", "evidence", "path"):
         assert good[name] < bad[name], name
 
 
@@ -103,7 +106,7 @@ def test_prior_pulls_towards_the_prevalence_of_the_batch(stored):
     flat = torch.zeros_like(batch.mask)
     coarse = torch.nn.functional.avg_pool2d(flat, 4)
     low, high = (
-        total_loss(Prediction(flat + v, flat, flat, coarse), batch, LossWeights())[1]["prior"]
+        total_loss(Prediction(flat + v, flat, flat, coarse, batch.path), batch, LossWeights())[1]["prior"]
         for v in (-8, 8)
     )
     count = label_weights(batch, LossWeights())
@@ -126,10 +129,40 @@ def test_augmentation_turns_picture_and_labels_together():
     marked = torch.zeros(6, 3, 4 * side, 4 * side)
     marked[:, :, 8:12, 20:24] = 1.0
     cells = torch.nn.functional.avg_pool2d(marked[:, :1], 4)
-    out = augment(Batch(marked, cells, cells, cells), np.random.default_rng(2))
+    path = torch.cat([cells, cells], 1)
+    out = augment(Batch(marked, cells, cells, cells, path), np.random.default_rng(2))
     seen = torch.nn.functional.avg_pool2d(out.image.mean(1, keepdim=True), 4) > 0.3
     assert torch.equal(seen, out.mask > 0.5)
     assert not torch.equal(out.mask, cells)
+
+
+def test_augmentation_turns_the_path_with_the_picture():
+    """A bar along the motion stays along it."""
+    side, n = 32, 12
+    image = torch.zeros(n, 3, side, side)
+    image[:, :, 14:18] = 1.0  # a bar along x
+    cells = torch.zeros(n, 1, side // 4, side // 4)
+    along_x = torch.zeros(n, 2, side // 4, side // 4)
+    along_x[:, 0] = 0.5
+    out = augment(Batch(image, cells, cells, cells, along_x), np.random.default_rng(1))
+    lies_along_y = out.image[:, 0, side // 2, 2] < out.image[:, 0, 2, side // 2]
+    assert lies_along_y.any()
+    assert not lies_along_y.all()
+    assert torch.equal(out.path[:, 0, 0, 0] < 0, lies_along_y)
+    diagonal = along_x.flip(1)  # doubled angle 90 degrees: a motion down and to the right
+    turned = augment(Batch(image, cells, cells, cells, diagonal), np.random.default_rng(1)).path[:, 1, 0, 0]
+    assert set(turned.tolist()) == {0.5, -0.5}
+
+
+@pytest.mark.parametrize("angle", [0.3, 1.2, 2.5])
+def test_a_path_code_is_a_direction_and_a_length_whichever_way_it_runs(angle):
+    chord = torch.tensor([math.cos(angle), math.sin(angle)])[None, :, None, None] * 8
+    extent = torch.full((1, 1, 1, 1), 8.0)
+    code = path_code(chord, extent)
+    assert torch.allclose(code, path_code(-chord, extent))
+    assert code.norm().item() == pytest.approx(0.5, abs=1e-4)
+    assert math.atan2(code[0, 1], code[0, 0]) % (2 * math.pi) == pytest.approx(2 * angle % (2 * math.pi))
+    assert path_code(chord * 0, extent * 0).abs().max() == 0
 
 
 def test_sampler_repeats_a_step_and_differs_between_steps_and_ranks(stored):
