@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 How = Literal["none", "cells", "tiles", "dense"]
 MULTIPLE_PX = 32  # cells of the analyser's coarsest attention
 BREAK_EVEN = 0.5  # kept share from which on a list of cells takes as long as all of them (bench/deblur.py)
-ANALYSER_REACH_PX = 160  # changes in a picture are felt up to 152 px away
+ANALYSER_REACH_PX = 192  # changes in a picture are felt up to 180 px away
 RESTORER_REACH_PX = 128  # eight convolutions on cells, then samples one and a half chords of 40 px away
 HALO_PX = ANALYSER_REACH_PX + RESTORER_REACH_PX
 WINDOW_PX = 1024  # a larger picture is worked on in windows: with halo 2 Mpx and about 500 MB
@@ -91,7 +91,7 @@ class _Work:
     """One window while it is worked on, padded to whole cells."""
 
     image: Floats  # (1, 3, H, W)
-    code: Floats  # (1, 4, h, w)
+    code: Floats  # (1, 5, h, w)
     found: Bools  # (h, w)
 
 

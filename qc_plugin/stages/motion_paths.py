@@ -1,7 +1,9 @@
 """Paths of motion at cells of 4 x 4 px, and a picture blurred again along them. Pure.
 
 At time t in [-0.5, 0.5] the light of a pixel came from t * chord + (0.5 - 4 t^2) * sagitta. An engine gives
-the chord by its doubled angle, |chord| * (cos 2a, sin 2a), which does not depend on the direction of time.
+its direction as a vector at the doubled angle, (cos 2a, sin 2a), which does not depend on the direction of
+time and is the shorter the less sure it is, and its length apart: of which half is used where the direction
+is not known at all, because too long a path does more harm than too short a one.
 """
 
 from __future__ import annotations
@@ -22,13 +24,14 @@ N_POINTS = 13  # of a path: two px apart at 26 px
 
 
 def decode_paths(code: Floats, chord_scale_px: float, sagitta_scale_px: float) -> Floats:
-    """(h, w, 4) as the engine gives it -> (h, w, 4) px: chord x, y (into the right half plane), sagitta."""
+    """(h, w, 5) as the engine gives it -> (h, w, 4) px: chord x, y (into the right half plane), sagitta."""
     a, b = code[..., 0], code[..., 1]
-    length = np.sqrt(a * a + b * b + np.float32(1e-6))
-    cosine = np.sqrt(np.maximum(1 + a / length, 0) / 2)
-    sine = np.sqrt(np.maximum(1 - a / length, 0) / 2) * np.where(b < 0, -1, 1)
-    chord = np.minimum(length * chord_scale_px, MAX_CHORD_PX)
-    sagitta = code[..., 2:] * sagitta_scale_px
+    norm = np.sqrt(a * a + b * b + np.float32(1e-6))
+    cosine = np.sqrt(np.maximum(1 + a / norm, 0) / 2)
+    sine = np.sqrt(np.maximum(1 - a / norm, 0) / 2) * np.where(b < 0, -1, 1)
+    caution = 0.5 + 0.5 * np.minimum(norm, 1)
+    chord = np.clip(code[..., 2] * caution * chord_scale_px, 0, MAX_CHORD_PX)
+    sagitta = code[..., 3:] * sagitta_scale_px
     return np.dstack([cosine * chord, sine * chord, sagitta]).astype(np.float32)
 
 

@@ -1,6 +1,7 @@
 """Pairs of pictures, moved and at rest, rendered ahead, and crops of them while training.
 
 python -m engines.recipes.deblur.data .work/deblur/set1 --n 3000 --seed 11            # nice it
+python -m engines.recipes.deblur.data .work/deblur/easy1 --n 3000 --seed 21 --easy
 python -m engines.recipes.deblur.data .work/deblur/val --n 240 --seed 888 --split val
 
 Scenes, objects and cameras are those of the motion_blur recipe. The target is the same exposure without the
@@ -45,6 +46,10 @@ MIX = Mixture(
     stage=3, modes=(0.68, 0.08, 0.06, 0.10, 0.08), coverage=(0.06, 0.70, 0.24), mask_centric=0.7,
     background_defocus=0.35, object_defocus=0.08, frame_softness=0.2, sharpening=0.3, degraded=0.25,
 )  # fmt: skip
+EASY = replace(
+    MIX, modes=(0.45, 0.15, 0.05, 0.30, 0.05), coverage=(0.0, 0.9, 0.1), background_defocus=0.1,
+    object_defocus=0.0, frame_softness=0.0, degraded=0.1,
+)  # fmt: skip
 _PLANES = {"moved": (3, 1, np.uint8), "still": (3, 1, np.uint8), "extent": (1, 1, np.uint8),
            "path": (4, CELL, np.int8)}  # fmt: skip
 
@@ -71,9 +76,9 @@ class Pairs:
         return Pairs(*(change(getattr(self, f.name)) for f in dataclasses.fields(self)))
 
 
-def scenes_of(seed: int, index: range, about: Traits) -> list[Scene]:
+def scenes_of(seed: int, index: range, about: Traits, mix: Mixture = MIX) -> list[Scene]:
     """The scenes of a set, extents spread evenly over the octaves that repair is meant for."""
-    return [_within_reach(draw_scene((seed, i), MIX, about), seed, i) for i in index]
+    return [_within_reach(draw_scene((seed, i), mix, about), seed, i) for i in index]
 
 
 def _within_reach(scene: Scene, seed: int, index: int) -> Scene:
@@ -242,10 +247,12 @@ def _recolour(pairs: Pairs, rng: np.random.Generator) -> Pairs:
     return replace(pairs, moved=recolour(pairs.moved), still=recolour(pairs.still))
 
 
-def make_set(folder: Path, pack: Path, *, n: int, seed: int, split: str, device: str = "cpu") -> PairSet:
+def make_set(
+    folder: Path, pack: Path, *, n: int, seed: int, split: str, device: str = "cpu", mix: Mixture = MIX
+) -> PairSet:
     """Render n pairs into `folder`, going on where an earlier run stopped."""
     photos = load_photos(pack, split, device=device)
-    about = {"seed": seed, "split": split, "n": n, "size_px": SIZE_PX, "mix": dataclasses.asdict(MIX)}
+    about = {"seed": seed, "split": split, "n": n, "size_px": SIZE_PX, "mix": dataclasses.asdict(mix)}
     known = json.loads(json.dumps(about))
     if (folder / "about.json").exists():
         stored = PairSet(folder)
@@ -256,7 +263,7 @@ def make_set(folder: Path, pack: Path, *, n: int, seed: int, split: str, device:
     step, began, first = 8 if device == "cpu" else 64, time.monotonic(), stored.count
     for start in range(first, n, step):
         wait_while_paused()
-        scenes = scenes_of(seed, range(start, min(n, start + step)), traits(photos))
+        scenes = scenes_of(seed, range(start, min(n, start + step)), traits(photos), mix)
         stored.write(start, render_pairs(scenes, photos))
         if (start - first) % (step * 20) == 0:
             rate = (start + len(scenes) - first) / (time.monotonic() - began)
@@ -274,9 +281,12 @@ def main() -> None:
     parser.add_argument("--n", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--split", choices=("train", "val"), default="train")
+    parser.add_argument("--easy", action="store_true", help="hardly any noise or defocus: learned first")
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
-    made = make_set(args.folder, args.pack, n=args.n, seed=args.seed, split=args.split, device=args.device)
+    args.mix = EASY if args.easy else MIX
+    del args.easy
+    made = make_set(**vars(args))
     print(f"{made.count} pairs in {args.folder}")
 
 

@@ -152,8 +152,7 @@ class Judge:
 
 def with_length(code: Tensor, true: Tensor) -> Tensor:
     """The directions of `code`, everything else as it truly is."""
-    own, length = (c[:, :2].norm(dim=1, keepdim=True) for c in (code, true))
-    return torch.cat([code[:, :2] / own.clamp_min(1e-6) * length, true[:, 2:]], 1)
+    return torch.cat([torch.nn.functional.normalize(code[:, :2]), true[:, 2:]], 1)
 
 
 def _psnr(error: float) -> float:

@@ -34,7 +34,7 @@ OPSET = 18
 TOLERANCE = 1e-4  # of a pixel's value in [0, 1], torch against onnxruntime and list against dense
 IMAGE = {"name": "image", "layout": "NCHW", "dtype": "float32", "colour": "RGB", "range": [0.0, 1.0]}
 RESTORED = {"name": "restored", "layout": "NCHW", "dtype": "float32", "meaning": "kept cells restored"}
-CODE = "doubled-angle chord / 24 px and sagitta / 8 px of the path of each cell"
+CODE = "path of each cell: direction at the doubled angle, chord / 24 px, sagitta / 8 px"
 CONTRACTS = {
     "deblur": {
         "decoder": "blur_paths",
@@ -86,7 +86,7 @@ def example(height: int, width: int, share: float, seed: int = 0) -> dict[str, T
     """Inputs of all graphs that belong together."""
     generator = torch.Generator().manual_seed(seed)
     rows, columns = height // CELL, width // CELL
-    code = torch.randn(1, 4, rows, columns, generator=generator) * 0.4
+    code = torch.randn(1, 5, rows, columns, generator=generator) * 0.4
     kept = torch.rand(1, 1, rows, columns, generator=generator) < share
     cells, neighbours = (torch.from_numpy(a) for a in list_cells(kept[0, 0].numpy()))
     return {

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from .model import Analysis, Restored
 
 CHARBONNIER = 0.01
+LOG_WEIGHT, STILL_WEIGHT = 0.02, 0.01
+LEAST_ERROR = 1e-5  # 50 dB: less is not seen
+SHORTEST = 1 / CHORD_SCALE_PX  # a pixel: shorter paths are all alike
 SMOOTH = 20.0  # cells: keeps overlap losses quiet where almost nothing moved
 EVIDENCE_FULL, EVIDENCE_FLOOR = 0.02, 0.1  # five steps of 8 bits are plain to see; flat ground is a guess
 REBLUR_OF = 1  # pictures of a batch that are blurred again: sampling with a gradient is slow
@@ -28,7 +31,7 @@ class LossWeights:
     frequency: float = 0.05
     reblur: float = 0.2
     mask: float = 0.05
-    path: float = 0.1
+    path: float = 0.03
     attention: float = 0.02
     looked: float = 0.005  # attention of the restorer, at cells
     gate: float = 0.01
@@ -77,15 +80,25 @@ def restorer_loss(
         "looked": torch.stack([dice(a * kept, cells * kept) for a in restored.attention]).mean(),
         "gate": F.mse_loss(restored.gate, blurred),
     }
-    picture = reconstruction(restored.picture, pairs.still, blurred)
+    picture = reconstruction(restored.picture, pairs)
     return picture + sum(getattr(weights, k) * v for k, v in terms.items()), {"picture": picture} | terms
 
 
-def reconstruction(picture: Tensor, still: Tensor, blurred: Tensor) -> Tensor:
-    """Charbonnier, ten times heavier where the picture moved."""
-    weight = blurred + 0.1
-    error = ((picture - still).square() + CHARBONNIER**2).sqrt() - CHARBONNIER
-    return (error * weight).sum() / (weight.sum() * 3 + 1)
+def reconstruction(picture: Tensor, pairs: Pairs) -> Tensor:
+    """Log of the squared error where the picture moved, against the input's: the decibels that are reported.
+
+    A decibel counts alike in every picture: a soft one, that has little to win, must not be made worse for
+    the sake of a crisp one. Where nothing moved, a little Charbonnier.
+    """
+    blurred = pairs.blurred
+    after, before = (_mean_square(p, pairs.still, blurred) + LEAST_ERROR for p in (picture, pairs.moved))
+    error = ((picture - pairs.still).square() + CHARBONNIER**2).sqrt() - CHARBONNIER
+    return LOG_WEIGHT * (after / before).log().mean() + STILL_WEIGHT * (error * (1 - blurred)).mean()
+
+
+def _mean_square(picture: Tensor, still: Tensor, where: Tensor) -> Tensor:
+    """Of each picture, over `where`: (N,)."""
+    return ((picture - still).square() * where).sum((1, 2, 3)) / (where.sum((1, 2, 3)) * 3 + 1)
 
 
 def _frequency(picture: Tensor, still: Tensor) -> Tensor:
@@ -106,8 +119,13 @@ def _mask(logit: Tensor, cells: Tensor, known: Tensor) -> Tensor:
 
 
 def _path(code: Tensor, pairs: Pairs, weight: Tensor) -> Tensor:
-    error = F.smooth_l1_loss(code, encode_path(pairs.path), beta=2 / CHORD_SCALE_PX, reduction="none")
-    return (error * weight).sum() / (weight.sum() + 1)
+    """Squared error of the direction, so that its length says how sure it is; absolute of the log length."""
+    true = encode_path(pairs.path)
+    direction = (code[:, :2] - true[:, :2]).square().sum(1, keepdim=True)
+    ratio = (code[:, 2:3].clamp_min(SHORTEST) / true[:, 2:3].clamp_min(SHORTEST)).log()
+    length = F.smooth_l1_loss(ratio, torch.zeros_like(ratio), beta=0.2, reduction="none")
+    bend = F.smooth_l1_loss(code[:, 3:], true[:, 3:], beta=0.1, reduction="none").sum(1, keepdim=True)
+    return ((direction + length + bend) * weight).sum() / (weight.sum() + 1)
 
 
 def dice(p: Tensor, mask: Tensor) -> Tensor:

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 
 from engines.recipes.motion_blur.model import BandEnergy
 
+from .correlation import HALF, LAGS_PX, LagCorrelation, n_channels
 from .paths import (
     CELL,
+    CHORD_SCALE_PX,
     DERIVATIVE_AT,
     N_SAMPLED,
     decode_path,
@@ -28,6 +30,8 @@ from .paths import (
 SIZE_MULTIPLE = 32
 ORIENTATIONS = 8
 BAND_TAPS = 49
+TYPICAL_PX = 8.0  # a length the network says as 0
+LOG_LENGTH = (-2.5, 1.8)  # 0.7 to 48 px
 PIXELS = CELL * CELL
 GUIDED = PIXELS * (3 + N_SAMPLED)  # inputs of the restorer from pictures, per cell
 GRID_MARGIN = 2  # cells kept around those found, so that the restorer sees their surroundings
@@ -44,7 +48,10 @@ class Widths:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Analysis:
-    """`mask` logit (N, 1, h, w) and `code` (N, 4, h, w, see `paths`) at cells; attention at strides 32, 8."""
+    """`mask` logit (N, 1, h, w) and `code` (N, 5, h, w) at cells; attention at strides 32, 8.
+
+    `code` as `paths.encode_path`, its direction the shorter the less sure it is.
+    """
 
     mask: Tensor
     code: Tensor
@@ -121,26 +128,31 @@ class Analyser(nn.Module):
     """RGB (N, 3, H, W) in [0, 1], sides multiples of 32 -> `Analysis`.
 
     Motion takes energy along its direction and leaves it across: log energies of oriented derivatives at
-    three octaves (the fixed stem of the motion_blur recipe) hold the direction plainly, and a small network
-    at stride 8 compares them over some 200 px. Features trained for "blurred or not" do not hold it.
+    three octaves (the fixed stem of the motion_blur recipe) hold the direction plainly, autocorrelations of
+    derivatives the length, and a small network at stride 8 compares them over some 200 px. Features trained
+    for "blurred or not" do not hold it.
     """
 
     def __init__(self, n: int) -> None:
         super().__init__()
         self.energy = BandEnergy(ORIENTATIONS)
-        self.enter = ConvNorm(8 * ORIENTATIONS + 3, n)
+        self.correlation = LagCorrelation(ORIENTATIONS)
+        self.enter = ConvNorm(8 * ORIENTATIONS + 3 + n_channels(ORIENTATIONS), n)
         self.near, self.far = Spread(n, 1), nn.Sequential(Spread(n, 2), Spread(n, 4), Spread(n, 2))
         self.attend, self.attend_far = Attend(n), nn.Conv2d(n, 1, 1)
-        self.head = nn.Conv2d(n, 5 * 4, 1)
+        self.head = nn.Conv2d(n, 6 * 4, 1)
 
     def forward(self, rgb: Tensor) -> Analysis:
         """Mask, path and attention (strides 32 and 8)."""
-        x = self.near(self.enter(F.avg_pool2d(self.energy(rgb), 2)))
+        x = torch.cat([F.avg_pool2d(self.energy(rgb), 2), self.correlation(rgb)], 1)
+        x = self.near(self.enter(x.contiguous(memory_format=torch.channels_last)))
         attention_far = torch.sigmoid(self.attend_far(F.avg_pool2d(x, 4)))
         x = x * (0.5 + 0.5 * F.interpolate(attention_far, scale_factor=4.0, mode="nearest"))
         x, attention = self.attend(self.far(x))
         out = F.pixel_shuffle(self.head(x), 2)
-        return Analysis(out[:, :1], out[:, 1:], (attention_far, attention))
+        length = TYPICAL_PX / CHORD_SCALE_PX * out[:, 3:4].clamp(*LOG_LENGTH).exp()
+        code = torch.cat([out[:, 1:3], length, out[:, 4:]], 1)
+        return Analysis(out[:, :1], code, (attention_far, attention))
 
 
 class Block(nn.Module):
@@ -178,10 +190,9 @@ class Restorer(nn.Module):
         return F.pixel_unshuffle(torch.cat([rgb, guided_samples(rgb, grid, chord)], 1), CELL)
 
     def forward(self, rgb: Tensor, code: Tensor, kept: Tensor, features: Tensor | None = None) -> Restored:
-        """`code` (N, 4, h, w), `kept` (N, 1, h, w) of 0 and 1."""
+        """`code` (N, 5, h, w), `kept` (N, 1, h, w) of 0 and 1."""
         guided = self.features(rgb, code) if features is None else features
-        length = (code[:, :1].square() + code[:, 1:2].square() + 1e-6).sqrt()
-        x = F.relu(self.enter(torch.cat([guided, code, length], 1)))
+        x = F.relu(self.enter(torch.cat([guided, code], 1)))
         maps = []
         for block in self.blocks:
             x, weight = block(x, kept)
@@ -232,8 +243,10 @@ def macs(height: int, width: int, kept: float, widths: Widths | None = None) -> 
     """Multiply-adds on a picture: of the analyser, the restorer on all cells, and on the kept share."""
     w, at_4 = widths or Widths(), height * width / CELL**2
     m = w.analyser
-    layers = 9 * m * (8 * ORIENTATIONS + 3) + 4 * 2 * 9 * m * m + 21 * m  # at stride 8
-    bands = 2 * ORIENTATIONS * BAND_TAPS * (1 + 1 / 4 + 1 / 16)  # at strides 1, 2, 4
+    n_in = 8 * ORIENTATIONS + 3 + n_channels(ORIENTATIONS)
+    layers = 9 * m * n_in + 4 * 2 * 9 * m * m + 25 * m  # at stride 8
+    bands = 2 * ORIENTATIONS * BAND_TAPS * (1 + 1 / 4 + 1 / 16 + 1 / 64)  # at strides 1, 2, 4, 8
+    bands += ORIENTATIONS * (BAND_TAPS + len(LAGS_PX)) / HALF**2  # correlations
     analyser = height * width * (bands + layers / 64)
     n = w.restorer
     cell = (GUIDED + 5) * n + w.blocks * 2 * 9 * n * n + n * 4 * PIXELS + GUIDED * 3 * PIXELS

@@ -2,7 +2,8 @@
 
 A path is (N, 4, h, w) px at cell resolution: chord x, y and sagitta x, y. At time t in [-0.5, 0.5] the light
 of a pixel came from t * chord + (0.5 - 4 t^2) * sagitta. Reversing time turns the chord round and changes
-nothing else, so a network is asked for |chord| * (cos 2a, sin 2a), which does not see the difference.
+nothing else, so a network is asked for (cos 2a, sin 2a), which does not see the difference. Direction and
+length are asked for apart: in one vector an unsure direction would shorten the path.
 """
 
 from __future__ import annotations
@@ -27,21 +28,31 @@ EPSILON = 1e-6
 
 
 def encode_path(path: Tensor) -> Tensor:
-    """Px -> (N, 4, h, w) about [-1, 1]: doubled-angle chord and sagitta."""
+    """Px -> (N, 5, h, w) about [-1, 1]: direction at the doubled angle, length of the chord, sagitta."""
     x, y = path[:, 0:1], path[:, 1:2]
-    length = (x * x + y * y + EPSILON).sqrt()
-    doubled = torch.cat([(x * x - y * y) / length, 2 * x * y / length], 1)
-    return torch.cat([doubled / CHORD_SCALE_PX, path[:, 2:4] / SAGITTA_SCALE_PX], 1)
+    squared = x * x + y * y
+    doubled = torch.cat([x * x - y * y, 2 * x * y], 1) / (squared + EPSILON)
+    return torch.cat([doubled, squared.sqrt() / CHORD_SCALE_PX, path[:, 2:4] / SAGITTA_SCALE_PX], 1)
 
 
 def decode_path(code: Tensor) -> Tensor:
-    """Back to px; the chord points into the right half plane."""
+    """Back to px; the chord points into the right half plane.
+
+    Where the direction is unsure (short) so is the length, and too long a path does more harm than too short
+    a one: with no idea of the direction, half of the length is used.
+    """
     a, b = code[:, 0:1], code[:, 1:2]
-    length = (a * a + b * b + EPSILON).sqrt()
-    cosine = ((1 + a / length).clamp_min(0) / 2).sqrt()
-    sine = ((1 - a / length).clamp_min(0) / 2).sqrt() * torch.where(b < 0, -1.0, 1.0)
-    chord = torch.cat([cosine, sine], 1) * (length * CHORD_SCALE_PX).clamp_max(MAX_CHORD_PX)
-    return torch.cat([chord, code[:, 2:4] * SAGITTA_SCALE_PX], 1)
+    norm = (a * a + b * b + EPSILON).sqrt()
+    cosine = ((1 + a / norm).clamp_min(0) / 2).sqrt()
+    sine = ((1 - a / norm).clamp_min(0) / 2).sqrt() * torch.where(b < 0, -1.0, 1.0)
+    length = code[:, 2:3] * caution(norm) * CHORD_SCALE_PX
+    chord = torch.cat([cosine, sine], 1) * length.clamp(0.0, MAX_CHORD_PX)
+    return torch.cat([chord, code[:, 3:5] * SAGITTA_SCALE_PX], 1)
+
+
+def caution(sure: Tensor) -> Tensor:
+    """Share of its length that a path is given, by how sure its direction is (0 to 1)."""
+    return 0.5 + 0.5 * sure.clamp(0.0, 1.0)
 
 
 def endpoint_error(path: Tensor, true: Tensor) -> Tensor:

@@ -62,14 +62,13 @@ class ListRestorer(nn.Module):
         self.register_buffer("offsets", torch.stack([x, y], -1).reshape(1, 1, PIXELS, 2).float())
 
     def forward(self, image: Tensor, code: Tensor, cells: Tensor, neighbours: Tensor) -> Tensor:
-        """`image` (1, 3, H, W), `code` (K, 4), `cells` (K, 2) int64 row and column, `neighbours` (K, 9)."""
+        """`image` (1, 3, H, W), `code` (K, 5), `cells` (K, 2) int64 row and column, `neighbours` (K, 9)."""
         folded = F.pixel_unshuffle(image, CELL)
         width = folded.shape[-1]
         rows = folded[0].reshape(3 * PIXELS, -1).transpose(0, 1)
         index = cells[:, 0] * width + cells[:, 1]
         guided = torch.cat([rows.index_select(0, index), self._guided(image, code, cells)], 1)
-        length = (code[:, :1].square() + code[:, 1:2].square() + 1e-6).sqrt()
-        x = F.relu(self.enter(torch.cat([guided, code, length], 1)))
+        x = F.relu(self.enter(torch.cat([guided, code], 1)))
         for block in self.blocks:
             x = block(x, neighbours)
         out = self.leave(x)
@@ -87,7 +86,7 @@ class ListRestorer(nn.Module):
 
 
 class AnalyserGraph(nn.Module):
-    """Picture -> mask probability (N, 1, h, w) and path code (N, 4, h, w); BatchNorm folded."""
+    """Picture -> mask probability (N, 1, h, w) and path code (N, 5, h, w); BatchNorm folded."""
 
     def __init__(self, network: Deblurrer) -> None:
         super().__init__()

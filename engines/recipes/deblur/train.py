@@ -4,10 +4,11 @@ OMP_NUM_THREADS=1 nice -n 19 python -m engines.recipes.deblur.train .work/deblur
     --set .work/deblur/set1 --steps 4000 --batch 12 --side 192 --lr 2e-3
 OMP_NUM_THREADS=1 nice -n 19 python -m engines.recipes.deblur.train .work/deblur/restorer --part restorer \
     --set .work/deblur/set1 --steps 3000 --lr 1.5e-3
-... train .work/deblur/both --set .work/deblur/set1 --steps 800 --lr 4e-4 \
+... train .work/deblur/both --part restorer --set .work/deblur/set1 --steps 7000 --batch 4 --side 160 \
     --take analyser=.work/deblur/analyser/last.pt --take restorer=.work/deblur/restorer/last.pt
 
-Alone, the restorer follows true paths, somewhat disturbed; together, mostly those of the analyser.
+Alone, the restorer follows true paths, somewhat disturbed; together with an analyser, or with one taken by
+--take and left as it is, mostly those it is given.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from engines.recipes.motion_blur.data import parse_change, wait_while_paused
 from .data import Crops, Pairs, PairSet
 from .losses import LossWeights, analyser_loss, cells_moved, restorer_loss
 from .model import Analysis, Deblurrer, Widths, grow
-from .paths import encode_path
+from .paths import caution, encode_path
 
 GRADIENT_NORM = 1.0
 WEIGHT_DECAY = 1e-3
@@ -146,8 +147,8 @@ class Trainer:
         """Of the parts that are trained."""
         part, weights = self.settings.part, self.settings.losses
         loss, terms = moved.new_zeros(()), {}
-        analysis = self.network.analyser(moved) if part != "restorer" else None
-        if analysis is not None:
+        analysis = self._analysis(moved)
+        if part != "restorer":
             loss, terms = analyser_loss(analysis, pairs, weights)
         if part != "analyser":
             kept, code = self._guide(pairs, analysis)
@@ -157,6 +158,15 @@ class Trainer:
             terms["gain_db"] = decibels_gained(restored.picture.detach(), pairs)
         return loss, terms
 
+    def _analysis(self, moved: Tensor) -> Analysis | None:
+        """Of the analyser in training; of one that was taken and stays as it is; of none."""
+        if self.settings.part != "restorer":
+            return self.network.analyser(moved)
+        if "analyser" not in dict(self.settings.take):
+            return None
+        with torch.no_grad():
+            return self.average.analyser(moved)
+
     def _guide(self, pairs: Pairs, analysis: Analysis | None) -> tuple[Tensor, Tensor]:
         """Kept cells and path code: mostly the analyser's own, else true ones, disturbed."""
         rng = np.random.default_rng((self.settings.seed, self.step, 2))
@@ -165,7 +175,9 @@ class Trainer:
         def chosen(p: float) -> Tensor:
             return torch.from_numpy(rng.random(n) < p).to(device)[:, None, None, None]
 
+        sure = torch.from_numpy(rng.uniform(0.4, 1, (n, 1, 1, 1))).float().to(device)
         kept, code = cells_moved(pairs), encode_path(disturbed(pairs.path, rng))
+        code = torch.cat([code[:, :2] * sure, code[:, 2:3] / caution(sure), code[:, 3:]], 1)
         if analysis is not None:
             own = (torch.sigmoid(analysis.mask.detach()) > 0.3).float()
             kept = torch.where(chosen(0.5), own, kept)

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from .model import STRIDE
-from .scene import STAGES, Mixture, Scene, Traits, draw_scene
+from .scene import NAMED, STAGES, Mixture, Scene, Traits, draw_scene
 from .sources import WORK, load_photos
 from .synthesis import Samples, render, traits
 
@@ -265,12 +265,13 @@ def main() -> None:
     parser.add_argument(
         "--stage", type=int, choices=(1, 2, 3), default=3, help="of the curriculum; 1 is easy"
     )
+    parser.add_argument("--named", choices=NAMED, help="long clean pans or poor clips instead of a stage")
     parser.add_argument(
         "--mix", action="append", type=parse_change, default=[], help="ablation: sharpening=0, mask_centric=1"
     )
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
-    mix = dataclasses.replace(STAGES[args.stage - 1], **dict(args.mix))
+    mix = dataclasses.replace(NAMED[args.named] if args.named else STAGES[args.stage - 1], **dict(args.mix))
     made = make_set(
         args.folder, args.pack, n=args.n, seed=args.seed, split=args.split, mix=mix, device=args.device
     )

@@ -44,6 +44,7 @@ class Mixture:
     sharpening: float = 0.55
     degraded: float = 0.4  # noise, resampling, strong compression
     min_extent_px: float = 1.5
+    extents: tuple[float, float, float] = (0.28, 0.40, 0.32)  # subtle, middle, long
     easy: bool = False
 
 
@@ -52,6 +53,17 @@ EASY = Mixture(
     frame_softness=0.12, degraded=0.2, min_extent_px=7.0, easy=True,
 )  # fmt: skip
 STAGES = (EASY, Mixture(stage=2), Mixture(stage=3))
+PANS = Mixture(  # what photographers do on purpose: the ground smeared far, the subject sharp, a good camera
+    stage=2, modes=(0.20, 0.50, 0.10, 0.10, 0.10), coverage=(0.10, 0.80, 0.10), mask_centric=0.4,
+    background_defocus=0.3, object_defocus=0.05, frame_softness=0.3, sharpening=0.6, degraded=0.1,
+    min_extent_px=5.0, extents=(0.0, 0.45, 0.55),
+)  # fmt: skip
+CLIPS = Mixture(  # what webcams and encoders make of people who move: soft everywhere, sharp nowhere
+    stage=3, modes=(0.55, 0.08, 0.10, 0.05, 0.22), coverage=(0.20, 0.60, 0.20), mask_centric=0.7,
+    background_defocus=0.3, frame_softness=0.3, sharpening=0.4, degraded=1.0, min_extent_px=2.0,
+    extents=(0.25, 0.55, 0.20),
+)  # fmt: skip
+NAMED = {"pans": PANS, "clips": CLIPS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +136,7 @@ def draw_extent(rng: np.random.Generator, mix: Mixture) -> float:
     """Subtle, middle and long blurs, px at analysis scale."""
     if mix.easy:
         return log_uniform(rng, mix.min_extent_px, 75)
-    low, high = ((1.5, 6.0), (5.0, 30.0), (16.0, 75.0))[int(rng.choice(3, p=(0.28, 0.4, 0.32)))]
+    low, high = ((1.5, 6.0), (5.0, 30.0), (16.0, 75.0))[int(rng.choice(3, p=mix.extents))]
     return max(mix.min_extent_px, log_uniform(rng, low, high))
 
 

@@ -23,12 +23,13 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from engines.recipes.mobilenet import WEIGHTS
+
 from . import checkpoint
 from .curves import draw_curves
 from .data import Batch, Sampler, StoredSet, parse_change, prefetch, wait_while_paused
 from .losses import LossWeights, total_loss
 from .model import Segmenter, Widths
-from .semantics import WEIGHTS
 from .sources import shared_data
 
 GRADIENT_NORM = 2.0

@@ -24,6 +24,7 @@ import cv2
 import numpy as np
 import torch
 
+from engines.recipes.mobilenet import WEIGHTS
 from engines.recipes.regions.catalogue import WORK, shared_data
 from engines.recipes.regions.data import Batch, ViewSource, training_pictures
 from engines.recipes.regions.loss import detection_loss, make_cells
@@ -32,7 +33,6 @@ from engines.recipes.regions.model import RegionNet
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ENCODER_WEIGHTS = "weights/encoder_mobilenet_v2_1.0_imagenet_bnfolded_fp16.npz"
 PAUSE = WORK.parent / "PAUSE"
 HEAD_RATE, ENCODER_RATE = 1.5e-3, 2e-4  # a pretrained encoder without BatchNorm breaks at the heads' rate
 WARM_UP_STEPS = 200
@@ -54,7 +54,7 @@ class Run:
 def start_run(checkpoint: Path) -> Run:
     """A fresh run from ImageNet weights, or the one in `checkpoint`."""
     net = RegionNet()
-    net.encoder.load_imagenet(shared_data() / ENCODER_WEIGHTS)
+    net.encoder.load_imagenet(shared_data() / WEIGHTS)
     net = net.to(memory_format=torch.channels_last)
     average = copy.deepcopy(net).requires_grad_(requires_grad=False).eval()
     slow = [p for p in net.encoder.parameters() if p.requires_grad]

@@ -58,6 +58,9 @@ def test_paths_survive_their_code_up_to_the_direction_of_time():
     assert endpoint_error(back, path).max() < 0.05
     reversed_time = torch.cat([-path[:, :2], path[:, 2:]], 1)
     assert torch.allclose(encode_path(reversed_time), encode_path(path))
+    unsure = torch.cat([encode_path(path)[:, :2] * 0.3, encode_path(path)[:, 2:]], 1)
+    shorter = decode_path(unsure)[:, :2].norm(dim=1) / back[:, :2].norm(dim=1)
+    assert torch.allclose(shorter, torch.tensor(0.65), atol=1e-2)
     assert endpoint_error(reversed_time, path).max() < 1e-5
 
 

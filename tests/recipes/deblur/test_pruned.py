@@ -20,7 +20,7 @@ ROWS, COLUMNS = 8, 12
 def a_picture(seed=0):
     generator = torch.Generator().manual_seed(seed)
     image = torch.rand(1, 3, ROWS * 4, COLUMNS * 4, generator=generator)
-    return image, torch.randn(1, 4, ROWS, COLUMNS, generator=generator) * 0.5
+    return image, torch.randn(1, 5, ROWS, COLUMNS, generator=generator) * 0.5
 
 
 def on_list(network, image, code, kept):

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 import numpy as np  # noqa: E402
 
 from engines.recipes.motion_blur.model import Segmenter, Widths  # noqa: E402
-from engines.recipes.motion_blur.semantics import Adapter, Semantics, _convolutions, _names  # noqa: E402
+from engines.recipes.motion_blur.semantics import Adapter, Semantics  # noqa: E402
 
 pytestmark = pytest.mark.train
 SMALL = Widths((16, 16, 16, 16, 16), 8, 16)
@@ -52,13 +52,15 @@ def test_a_folded_adapter_gives_the_same():
     assert torch.allclose(adapter(x), before, atol=1e-5)
 
 
-def test_imagenet_weights_are_read_by_name(tmp_path):
-    made, arrays = Semantics(), {}
-    for i, block in enumerate(made.blocks):
-        for layer, name in zip(_convolutions(block), _names(i), strict=True):
-            arrays |= {f"{name}.weight": layer.weight.numpy(), f"{name}.bias": layer.bias.numpy()}
+def test_imagenet_weights_are_known_to_be_there(tmp_path):
+    made = Semantics()
+    names = ["0.0", *(f"{i}.conv.{k}" for i in range(1, 18) for k in range(2 if i == 1 else 3))]
+    own = iter(made.encoder.parameters())
+    arrays = {f"features.{n}.{end}": next(own).numpy() for n in names for end in ("weight", "bias")}
     np.savez(tmp_path / "w.npz", **arrays)
-    again = Semantics().load_imagenet(tmp_path / "w.npz")
+    again = Semantics()
+    assert not again.is_trained
+    again.load_imagenet(tmp_path / "w.npz")
     assert again.is_trained
     picture = torch.rand(1, 3, 64, 64)
     assert torch.equal(again(picture)[-1], made(picture)[-1])

@@ -9,11 +9,12 @@ torch = pytest.importorskip("torch")
 
 from pathlib import Path  # noqa: E402
 
+from engines.recipes.mobilenet import Conv  # noqa: E402
 from engines.recipes.regions import train as recipe  # noqa: E402
 from engines.recipes.regions.catalogue import Picture, shared_data  # noqa: E402
 from engines.recipes.regions.data import Batch  # noqa: E402
 from engines.recipes.regions.evaluate import Judged, average_precision, best_threshold, curve, match  # noqa: E402
-from engines.recipes.regions.model import Conv, RegionNet  # noqa: E402
+from engines.recipes.regions.model import RegionNet  # noqa: E402
 
 pytestmark = pytest.mark.train
 ALL = (0.0, 1e9)
@@ -141,7 +142,7 @@ def random_batch(seed):
 
 @pytest.mark.real
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path):
-    if not (shared_data() / recipe.ENCODER_WEIGHTS).exists():
+    if not (shared_data() / recipe.WEIGHTS).exists():
         pytest.skip("no encoder weights: set QC_SHARED_DATA")
     checkpoint = tmp_path / "run.pt"
     whole = recipe.start_run(checkpoint)

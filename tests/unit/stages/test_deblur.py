@@ -155,8 +155,10 @@ def test_paths_blur_a_picture_again():
 
 def test_a_code_is_a_path_whatever_the_direction_of_time():
     angle = np.deg2rad(150)
-    code = np.array([[[0.5 * np.cos(2 * angle), 0.5 * np.sin(2 * angle), 0.25, 0.0]]], np.float32)
+    code = np.array([[[np.cos(2 * angle), np.sin(2 * angle), 0.5, 0.25, 0.0]]], np.float32)
     x, y, bend, _ = decode_paths(code, 24.0, 8.0)[0, 0]
     assert np.hypot(x, y) == pytest.approx(12, abs=1e-3)
+    unsure = decode_paths(code * np.float32([0.2, 0.2, 1, 1, 1]), 24.0, 8.0)[0, 0]
+    assert np.hypot(*unsure[:2]) == pytest.approx(12 * 0.6, abs=1e-2)
     assert np.rad2deg(np.arctan2(y, x)) == pytest.approx(150 - 180, abs=0.1)
     assert bend == pytest.approx(2)
