@@ -54,19 +54,23 @@ class LagCorrelation(nn.Module):
 
     def _moved(self, slope: Tensor) -> list[Tensor]:
         """Each direction's derivative a lag further along it, for every lag; zero beyond the picture."""
-        height, width = slope.shape[-2:]
         reach = max(LAGS_PX) // HALF
         padded = F.pad(slope, (reach,) * 4)
         return [
             torch.cat(
                 [
-                    padded[:, k : k + 1, reach + y : reach + y + height, reach + x : reach + x + width]
+                    padded[:, k : k + 1, _window(reach, y), _window(reach, x)]
                     for k, (y, x) in enumerate(shifts)
                 ],
                 1,
             )
             for shifts in self.shifts
         ]
+
+
+def _window(reach: int, shift: int) -> slice:
+    """What lies under a plane moved by `shift`, in one padded by `reach`; without asking for its size."""
+    return slice(reach + shift, (shift - reach) or None)
 
 
 def _angles(n: int) -> list[float]:
