@@ -111,8 +111,20 @@ def _dequantise(x: list[Any], _c: list[Any], a: Values) -> torch.Tensor:
     return x[0].to(scale.dtype) * scale
 
 
-def _pool(kind: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
-    return lambda x, _c, a: kind(x[0], a["kernel_shape"], a.get("strides", 1))
+def _average(x: list[Any], _c: list[Any], a: Values) -> torch.Tensor:
+    counts = bool(a.get("count_include_pad", 0))
+    return F.avg_pool2d(x[0], a["kernel_shape"], a.get("strides", 1), _even_pads(a), count_include_pad=counts)
+
+
+def _maximum(x: list[Any], _c: list[Any], a: Values) -> torch.Tensor:
+    return F.max_pool2d(x[0], a["kernel_shape"], a.get("strides", 1), _even_pads(a))
+
+
+def _even_pads(a: Values) -> list[int]:
+    """Rows and columns added on each side."""
+    pads = list(a.get("pads", [0, 0, 0, 0]))
+    assert pads[:2] == pads[2:]
+    return pads[:2]
 
 
 def _plain(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
@@ -137,8 +149,8 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "Reshape": _reshape,
     "QuantizeLinear": _quantise,
     "DequantizeLinear": _dequantise,
-    "AveragePool": _pool(F.avg_pool2d),
-    "MaxPool": _pool(F.max_pool2d),
+    "AveragePool": _average,
+    "MaxPool": _maximum,
     "ReduceSum": _sum,
     "DepthToSpace": _depth_to_space,
     "Concat": lambda x, _c, a: torch.cat(x, a["axis"]),
