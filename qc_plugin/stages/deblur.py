@@ -28,8 +28,9 @@ from qc_plugin.stages.deblur_cells import (
     windows,
     windows_around,
 )
+from qc_plugin.stages.incoming import checked_rgb
 from qc_plugin.stages.motion_paths import decode_paths
-from qc_plugin.stages.segment import checked_rgb, to_tensor
+from qc_plugin.stages.segment import to_tensor
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,12 +19,13 @@ from qc_plugin.inference.select import open_session
 from qc_plugin.inference.session import Array, Session, check_range
 from qc_plugin.inference.spec import EngineSpec, load_spec
 from qc_plugin.stages import region_tiles
+from qc_plugin.stages.incoming import checked_rgb, runs_of_one_size
 from qc_plugin.stages.region_decoders import DECODERS, read_params
 from qc_plugin.stages.tracks import Tracker, track
 from qc_plugin.types import Frame, Region, RegionKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -91,7 +92,7 @@ class RegionDetector:
 
     def __call__(self, rgb: NDArray[np.uint8]) -> list[Region]:
         """Regions of one picture (H, W, 3) uint8 sRGB, best first. Raises ValueError for anything else."""
-        return self.detect([Frame(0, 0.0, 0.0, _checked_rgb(rgb))])[0]
+        return self.detect([Frame(0, 0.0, 0.0, checked_rgb(rgb))])[0]
 
     def detect(self, frames: Sequence[Frame]) -> list[list[Region]]:
         """Regions of each frame, best first, in the order of the frames.
@@ -99,8 +100,8 @@ class RegionDetector:
         Frames of one size that follow each other run as one batch.
         """
         result: list[list[Region]] = []
-        for group in _runs_of_one_size(frames, min(BATCH, self.session.spec.size.batch or BATCH)):
-            images = [_checked_rgb(frame.rgb) for frame in group]
+        for group in runs_of_one_size(frames, min(BATCH, self.session.spec.size.batch or BATCH)):
+            images = [checked_rgb(frame.rgb) for frame in group]
             for frame, image, rows in zip(group, images, self._look(images, self.long_side), strict=True):
                 more = self._small_faces(image, rows) if self.tiled else rows[:0]
                 result.append(self._regions(frame, np.concatenate([rows, more])))
@@ -108,7 +109,7 @@ class RegionDetector:
 
     def detect_batch(self, frames: Sequence[NDArray[np.uint8]]) -> list[list[Region]]:
         """Regions of bare pictures (H, W, 3) uint8; their place in the sequence is their `frame_index`."""
-        return self.detect([Frame(i, 0.0, 0.0, _checked_rgb(rgb)) for i, rgb in enumerate(frames)])
+        return self.detect([Frame(i, 0.0, 0.0, checked_rgb(rgb)) for i, rgb in enumerate(frames)])
 
     def close(self) -> None:
         """Give the engine's memory back."""
@@ -182,32 +183,6 @@ def _to_planes(image: NDArray[np.uint8], height: int, width: int, spec: EngineSp
     channels = image[..., ::-1] if tensor.colour == "BGR" else image
     planes[:, :height, :width] = channels.transpose(2, 0, 1).astype(np.float32) * step + np.float32(low)
     return planes.transpose(1, 2, 0) if tensor.layout == "NHWC" else planes
-
-
-def _checked_rgb(rgb: object) -> NDArray[np.uint8]:
-    """`rgb` itself, contiguous. Raises ValueError unless it is a filled (H, W, 3) uint8 array."""
-    if (
-        not isinstance(rgb, np.ndarray)
-        or rgb.dtype != np.uint8
-        or rgb.ndim != 3
-        or rgb.shape[2] != 3
-        or not rgb.size
-    ):
-        got = f"shape {rgb.shape} {rgb.dtype}" if isinstance(rgb, np.ndarray) else type(rgb).__name__
-        fix = "floats in 0..1 without NaN become it by (x * 255).round().astype('uint8')"
-        raise ValueError(f"rgb: expected a filled (H, W, 3) uint8 array, got {got}; {fix}")
-    return np.ascontiguousarray(rgb)
-
-
-def _runs_of_one_size(frames: Sequence[Frame], most: int) -> Iterator[list[Frame]]:
-    group: list[Frame] = []
-    for frame in frames:
-        if group and (len(group) == most or frame.rgb.shape != group[0].rgb.shape):
-            yield group
-            group = []
-        group.append(frame)
-    if group:
-        yield group
 
 
 def _check_engine(spec: EngineSpec) -> None:

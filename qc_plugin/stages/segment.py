@@ -20,10 +20,11 @@ from qc_plugin.inference.select import open_session
 from qc_plugin.inference.session import Array, Session, check_range
 from qc_plugin.inference.spec import EngineSpec, SizeRule, load_spec
 from qc_plugin.stages import tiling
+from qc_plugin.stages.incoming import checked_rgb, runs_of_one_size
 from qc_plugin.types import BlurMap, Frame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -138,7 +139,7 @@ class BlurSegmenter:
         Frames of one size that follow each other run as one batch.
         """
         result: list[BlurMap] = []
-        for group in _runs_of_one_size(frames, BATCH):
+        for group in runs_of_one_size(frames, BATCH):
             height, width = group[0].rgb.shape[:2]
             rule, stride = self.session.spec.size, self.params.stride
             scale = plan_scale(height, width, rule, long_side=self.long_side, stride=stride)
@@ -193,21 +194,6 @@ class BlurSegmenter:
         )
 
 
-def checked_rgb(rgb: object) -> NDArray[np.uint8]:
-    """`rgb` itself, contiguous. Raises ValueError unless it is a filled (H, W, 3) uint8 array."""
-    if (
-        not isinstance(rgb, np.ndarray)
-        or rgb.dtype != np.uint8
-        or rgb.ndim != 3
-        or rgb.shape[2] != 3
-        or not rgb.size
-    ):
-        got = f"shape {rgb.shape} {rgb.dtype}" if isinstance(rgb, np.ndarray) else type(rgb).__name__
-        fix = "floats in 0..1 without NaN become it by (x * 255).round().astype('uint8')"
-        raise ValueError(f"rgb: expected a filled (H, W, 3) uint8 array, got {got}; {fix}")
-    return np.ascontiguousarray(rgb)
-
-
 def to_tensor(images: Sequence[NDArray[np.uint8]], spec: EngineSpec) -> Array:
     """(n, 3, H, W) float32 in the range that the engine's first input states, from RGB of one size."""
     tensor = spec.inputs[0]
@@ -237,17 +223,6 @@ def _reduce(image: NDArray[np.uint8], scale: Scale) -> NDArray[np.uint8]:
     if (height, width) == scale.original:
         return image
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
-def _runs_of_one_size(frames: Sequence[Frame], at_most: int) -> Iterator[list[Frame]]:
-    group: list[Frame] = []
-    for frame in frames:
-        if group and (len(group) == at_most or frame.rgb.shape != group[0].rgb.shape):
-            yield group
-            group = []
-        group.append(frame)
-    if group:
-        yield group
 
 
 def _read_params(spec: EngineSpec) -> BlurParams:
