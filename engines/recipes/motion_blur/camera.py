@@ -1,10 +1,13 @@
-"""From light to a file: exposure gain, noise, tone curve, resampling, sharpening, JPEG."""
+"""From light to a file: exposure gain, noise, tone curve, resampling, sharpening, JPEG or H.264."""
 
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
+import av
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from .scene import Camera
 
 BLOCK = 8
+FRAME_MOVES_PX = (3, -2)  # between the frame before and this one: the encoder predicts most of it
 # ITU-T T.81, annex K: the tables nearly every encoder scales
 LUMA_TABLE = (
     (16, 11, 10, 16, 24, 40, 51, 61), (12, 12, 14, 19, 26, 58, 60, 55), (14, 13, 16, 24, 40, 57, 69, 56),
@@ -78,6 +82,27 @@ def compress(steps: Tensor, qualities: Sequence[int]) -> Tensor:
     rgb = torch.einsum("cd,bdhw->bchw", torch.linalg.inv(matrix), torch.cat([luma, chroma], 1))
     rounded[chosen] = rgb.round().clamp(0, 255)
     return rounded
+
+
+def stream(steps: Tensor, crf: int) -> Tensor:
+    """What H.264 (x264, 4:2:0, constant rate factor) leaves of a frame that follows a similar one.
+
+    (3, H, W) in [0, 255], H and W even -> the same, whole steps.
+    """
+    rgb = np.ascontiguousarray(steps.round().to(torch.uint8).cpu().permute(1, 2, 0).numpy())
+    encoder = av.CodecContext.create("libx264", "w")
+    encoder.height, encoder.width, encoder.pix_fmt = *rgb.shape[:2], "yuv420p"
+    encoder.time_base = Fraction(1, 25)
+    encoder.options = {"crf": str(crf), "preset": "veryfast", "bf": "0", "threads": "1"}
+    decoder, frames = av.CodecContext.create("h264", "r"), []
+    for time, picture in enumerate((np.roll(rgb, FRAME_MOVES_PX, (0, 1)), rgb, None)):
+        frame = None if picture is None else av.VideoFrame.from_ndarray(picture, "rgb24")
+        if frame is not None:
+            frame.pts = time
+        for packet in encoder.encode(frame):
+            frames += decoder.decode(packet)
+    frames += decoder.decode(None)
+    return torch.from_numpy(frames[-1].to_ndarray(format="rgb24")).permute(2, 0, 1).to(steps)
 
 
 def _table_scale(quality: int) -> float:

@@ -265,7 +265,7 @@ def main() -> None:
     parser.add_argument(
         "--stage", type=int, choices=(1, 2, 3), default=3, help="of the curriculum; 1 is easy"
     )
-    parser.add_argument("--named", choices=NAMED, help="long clean pans or poor clips instead of a stage")
+    parser.add_argument("--named", choices=NAMED, help="a mixture of its own instead of a stage")
     parser.add_argument(
         "--mix", action="append", type=parse_change, default=[], help="ablation: sharpening=0, mask_centric=1"
     )

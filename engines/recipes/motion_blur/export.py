@@ -21,7 +21,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from .checkpoint import load_network
 from .model import EXTENT_FULL_SCALE_PX, SIZE_MULTIPLE, STRIDE, ConvNorm, Segmenter
 from .predictor import LONG_SIDE_PX
-from .semantics import Adapter
 
 ENGINE_DIR = Path(__file__).parents[2] / "motion_blur"
 OPSET = 18
@@ -57,8 +56,6 @@ def fold_norms(module: nn.Module) -> nn.Module:
         if isinstance(child, ConvNorm):
             convolution = fuse_conv_bn_eval(child[0], child[1])
             child[0], child[1] = convolution, nn.Identity()
-        elif isinstance(child, Adapter):
-            child.fold()
     for child in module.modules():
         if isinstance(child, nn.Conv2d):
             child.weight.data = child.weight.data.half().float()

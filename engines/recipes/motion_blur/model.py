@@ -14,8 +14,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .semantics import TAPS, Adapter, Semantics
-
 STRIDE = 4  # output cells are 4 x 4 input pixels
 SIZE_MULTIPLE = 64  # five halvings after the stem's stride 4
 EXTENT_FULL_SCALE_PX = 24.0  # intensity 1.0 means a blur extent of 24 px or more at analysis scale
@@ -155,10 +153,6 @@ class Segmenter(nn.Module):
         self.enter = Residual(channels[0])
         pairs = list(itertools.pairwise(channels))
         self.down = nn.ModuleList(ConvNorm(fine, coarse, stride=2) for fine, coarse in pairs)
-        self.semantics = Semantics()
-        self.adapt = nn.ModuleList(
-            Adapter(n, c) for n, c in zip(TAPS.values(), channels[-len(TAPS) :], strict=True)
-        )
         self.encode = nn.ModuleList(nn.Sequential(Residual(c), Residual(c)) for _, c in pairs)
         self.up = nn.ModuleList(
             Decoder(coarse, fine, residual=i > 0) for i, (fine, coarse) in enumerate(pairs)
@@ -171,20 +165,18 @@ class Segmenter(nn.Module):
         self.path = nn.Conv2d(channels[0], 2, 1)
 
     def load_weights(self, state: dict[str, Tensor]) -> None:
-        """Load weights that may be older than the semantics and the path head; those stay as they start."""
+        """Load weights that may be older than the path head, which then stays as it starts."""
         missing, unknown = self.load_state_dict(state, strict=False)
-        newer = ("semantics.", "adapt.", "path.")
-        odd = unknown + [name for name in missing if not name.startswith(newer)]
+        odd = unknown + [name for name in missing if not name.startswith("path.")]
         if odd:
             raise ValueError(f"these weights are of another network: {', '.join(odd[:5])}")
 
     def features(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
         """Decoded features at strides 4 and 16."""
         x = self.enter(self.mix(self.energy(rgb).contiguous(memory_format=torch.channels_last)))
-        skips, meanings = [x], [None, *self.adapted(rgb)]
-        for down, encode, meaning in zip(self.down, self.encode, meanings, strict=True):
-            x = down(x)
-            x = encode(x if meaning is None else x + meaning)
+        skips = [x]
+        for down, encode in zip(self.down, self.encode, strict=True):
+            x = encode(down(x))
             skips.append(x)
         at_16 = x
         for i in (3, 2, 1, 0):
@@ -192,10 +184,6 @@ class Segmenter(nn.Module):
             if i == 2:
                 at_16 = x
         return x, at_16
-
-    def adapted(self, rgb: Tensor) -> list[Tensor]:
-        """What the picture shows, in this network's channels, at strides 16, 32, 64."""
-        return [adapt(tap) for adapt, tap in zip(self.adapt, self.semantics(rgb), strict=True)]
 
     def forward(self, rgb: Tensor) -> Prediction:
         """Logits, or a ValueError that names the next valid size."""

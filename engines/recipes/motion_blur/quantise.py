@@ -60,25 +60,9 @@ def unpack_weights(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def kept_in_float(model: onnx.ModelProto) -> list[str]:
-    """Convolutions of the stem and the heads, and the whole encoder of semantics, by name.
-
-    Depthwise layers gain no time in int8 and lose much: with them defocus called motion rose by a sixth.
-    """
-    nodes = [n for n in model.graph.node if n.op_type == "Conv"]
-    encoder = [n.name for n in nodes if ".semantics." in n.input[1] or ".adapt." in n.input[1]]
-    names = [n.name for n in nodes]
-    return names[:N_STEM_CONVOLUTIONS] + encoder + encoder_additions(model) + names[-N_HEAD_CONVOLUTIONS:]
-
-
-def encoder_additions(model: onnx.ModelProto) -> list[str]:
-    """Residual sums between the first and the last convolution of the encoder."""
-    inside, names = False, []
-    for node in model.graph.node:
-        if node.op_type == "Conv":
-            inside = ".semantics." in node.input[1]
-        elif node.op_type == "Add" and inside:
-            names.append(node.name)
-    return names
+    """Convolutions of the stem and the heads, by name."""
+    names = [n.name for n in model.graph.node if n.op_type == "Conv"]
+    return names[:N_STEM_CONVOLUTIONS] + names[-N_HEAD_CONVOLUTIONS:]
 
 
 def quantise(source: Path, target: Path, stored: StoredSet, *, n_pictures: int) -> None:

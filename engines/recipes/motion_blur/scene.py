@@ -43,6 +43,7 @@ class Mixture:
     frame_softness: float = 0.45  # of sharp and whole-frame pictures
     sharpening: float = 0.55
     degraded: float = 0.4  # noise, resampling, strong compression
+    streamed: float = 0.0  # H.264 instead of JPEG
     min_extent_px: float = 1.5
     extents: tuple[float, float, float] = (0.28, 0.40, 0.32)  # subtle, middle, long
     easy: bool = False
@@ -60,8 +61,8 @@ PANS = Mixture(  # what photographers do on purpose: the ground smeared far, the
 )  # fmt: skip
 CLIPS = Mixture(  # what webcams and encoders make of people who move: soft everywhere, sharp nowhere
     stage=3, modes=(0.55, 0.08, 0.10, 0.05, 0.22), coverage=(0.20, 0.60, 0.20), mask_centric=0.7,
-    background_defocus=0.3, frame_softness=0.3, sharpening=0.4, degraded=1.0, min_extent_px=2.0,
-    extents=(0.25, 0.55, 0.20),
+    background_defocus=0.3, frame_softness=0.3, sharpening=0.4, degraded=0.7, streamed=0.8,
+    min_extent_px=2.0, extents=(0.25, 0.55, 0.20),
 )  # fmt: skip
 NAMED = {"pans": PANS, "clips": CLIPS}
 
@@ -105,6 +106,7 @@ class Camera:
     sharpen: float = 0.0
     sharpen_px: float = 1.0
     jpeg_quality: int = 100  # 100: not compressed
+    h264_crf: int = 0  # > 0: a frame of a stream at this constant rate factor, instead of a JPEG
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,8 @@ def draw_camera(rng: np.random.Generator, mix: Mixture) -> Camera:
         sharpen_px=float(rng.uniform(0.6, 1.8)),
         jpeg_quality=int(rng.integers(40 if poor else 70, 98)) if rng.random() < 0.85 else 100,
     )
+    if mix.streamed and rng.random() < mix.streamed:
+        camera = replace(camera, jpeg_quality=100, h264_crf=int(rng.integers(18, 33)))
     if not poor:
         return camera
     return replace(

@@ -23,14 +23,11 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from engines.recipes.mobilenet import WEIGHTS
-
 from . import checkpoint
 from .curves import draw_curves
 from .data import Batch, Sampler, StoredSet, parse_change, prefetch, wait_while_paused
 from .losses import LossWeights, total_loss
 from .model import Segmenter, Widths
-from .sources import shared_data
 
 GRADIENT_NORM = 2.0
 WEIGHT_DECAY = 0.03
@@ -66,7 +63,6 @@ class Trainer:
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         torch.manual_seed(settings.seed)
         start = checkpoint.load_network(settings.init) if settings.init else new_network(settings.widths)
-        load_semantics(start)
         self.network = start.to(settings.device, memory_format=torch.channels_last).train()
         self.average = copy.deepcopy(self.network).eval().requires_grad_(requires_grad=False)
         self.optimiser = _optimiser(self.network, settings.lr)
@@ -190,17 +186,6 @@ def new_network(channels: tuple[int, ...] | None) -> Segmenter:
     if len(channels) != 5:
         raise ValueError(f"one width for each of the strides 4, 8, 16, 32, 64: got {channels}")
     return Segmenter(Widths(channels))  # type: ignore[arg-type]
-
-
-def load_semantics(network: Segmenter) -> None:
-    """ImageNet weights, unless the network has them from its checkpoint."""
-    weights = shared_data() / WEIGHTS
-    if network.semantics.is_trained:
-        return
-    if weights.exists():
-        network.semantics.load_imagenet(weights)
-    else:
-        print(f"{weights} is missing: training goes on with an untrained encoder, which is worth nothing")
 
 
 def parse_widths(text: str) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from engines.recipes.motion_blur.camera import compress  # noqa: E402
+from engines.recipes.motion_blur.camera import compress, stream  # noqa: E402
 
 pytestmark = pytest.mark.train
 
@@ -27,3 +27,14 @@ def test_batched_jpeg_agrees_with_libjpeg(quality):
 def test_quality_100_leaves_the_picture_alone():
     picture = torch.randint(0, 256, (1, 3, 32, 32)).float()
     assert torch.equal(compress(picture, [100]), picture)
+
+
+def test_a_stream_keeps_the_picture_and_loses_more_at_a_higher_factor():
+    rng = np.random.default_rng(1)
+    coarse = cv2.resize(rng.uniform(20, 235, (9, 9, 1)).astype(np.uint8), (96, 64))
+    steps = torch.from_numpy((coarse + rng.normal(0, 6, coarse.shape)).clip(0, 255)).float().repeat(3, 1, 1)
+    errors = [float((stream(steps, crf) - steps).abs().mean()) for crf in (12, 24, 36)]
+    assert errors == sorted(errors)
+    assert errors[0] < 4
+    assert errors[-1] < 12  # another frame would be tens of steps away
+    assert stream(steps, 24).shape == steps.shape

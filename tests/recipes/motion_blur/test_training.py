@@ -236,3 +236,10 @@ def test_widths_of_a_new_network_are_checked():
     assert new_network((16, 16, 32, 32, 32)).head.in_channels == 16
     with pytest.raises(ValueError, match="strides 4, 8, 16, 32, 64"):
         new_network((16, 32))
+
+
+def test_older_weights_are_completed_and_foreign_ones_refused():
+    state = {k: v for k, v in Segmenter(SMALL).state_dict().items() if not k.startswith("path.")}
+    Segmenter(SMALL).load_weights(state)
+    with pytest.raises(ValueError, match="another network"):
+        Segmenter(SMALL).load_weights({k: v for k, v in state.items() if not k.startswith("mix.")})
