@@ -12,6 +12,7 @@ import torch
 
 from .import_sketch import load_sketch
 from .model import Segmenter, Widths
+from .semantics import WithSemantics
 
 
 def save(path: Path, content: dict[str, object]) -> None:
@@ -36,6 +37,15 @@ def load_network(path: Path) -> Segmenter:
     network = Segmenter(Widths(tuple(channels), orientations, evidence))
     network.load_weights(content["ema"])
     return network.eval()
+
+
+def load_training(path: Path) -> WithSemantics:
+    """The same network to train on, with what the last training's adapters had learned, if it is there."""
+    network = WithSemantics(load_network(path))
+    adapters = {} if path.suffix == ".npz" else load(path).get("adapt", {})
+    if adapters:
+        network.adapt.load_state_dict(adapters)
+    return network
 
 
 def slim(source: Path, target: Path) -> None:

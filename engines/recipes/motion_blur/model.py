@@ -9,10 +9,14 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 STRIDE = 4  # output cells are 4 x 4 input pixels
 SIZE_MULTIPLE = 64  # five halvings after the stem's stride 4
@@ -171,12 +175,13 @@ class Segmenter(nn.Module):
         if odd:
             raise ValueError(f"these weights are of another network: {', '.join(odd[:5])}")
 
-    def features(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
-        """Decoded features at strides 4 and 16."""
+    def features(self, rgb: Tensor, lent: Sequence[Tensor] = ()) -> tuple[Tensor, Tensor]:
+        """Decoded features at strides 4 and 16. `lent`: what `semantics` adds at the coarsest strides."""
         x = self.enter(self.mix(self.energy(rgb).contiguous(memory_format=torch.channels_last)))
-        skips = [x]
-        for down, encode in zip(self.down, self.encode, strict=True):
-            x = encode(down(x))
+        skips, own = [x], len(self.down) - len(lent)
+        for i, (down, encode) in enumerate(zip(self.down, self.encode, strict=True)):
+            x = down(x)
+            x = encode(x + lent[i - own] if lent and i >= own else x)
             skips.append(x)
         at_16 = x
         for i in (3, 2, 1, 0):
@@ -185,13 +190,13 @@ class Segmenter(nn.Module):
                 at_16 = x
         return x, at_16
 
-    def forward(self, rgb: Tensor) -> Prediction:
+    def forward(self, rgb: Tensor, lent: Sequence[Tensor] = ()) -> Prediction:
         """Logits, or a ValueError that names the next valid size."""
         if rgb.shape[-1] % SIZE_MULTIPLE or rgb.shape[-2] % SIZE_MULTIPLE:
             height, width = (-(-s // SIZE_MULTIPLE) * SIZE_MULTIPLE for s in rgb.shape[-2:])
             got = tuple(rgb.shape[-2:])
             raise ValueError(f"sides must be multiples of {SIZE_MULTIPLE}: got {got}, next {(height, width)}")
-        fine, at_16 = self.features(rgb)
+        fine, at_16 = self.features(rgb, lent)
         mask_and_extent = self.head(fine)
         return Prediction(
             mask_and_extent[:, :1],

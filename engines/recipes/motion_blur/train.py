@@ -23,11 +23,15 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from engines.recipes.mobilenet import WEIGHTS
+
 from . import checkpoint
 from .curves import draw_curves
 from .data import Batch, Sampler, StoredSet, parse_change, prefetch, wait_while_paused
 from .losses import LossWeights, total_loss
 from .model import Segmenter, Widths
+from .semantics import WithSemantics
+from .sources import shared_data
 
 GRADIENT_NORM = 2.0
 WEIGHT_DECAY = 0.03
@@ -62,9 +66,10 @@ class Trainer:
         self.settings, self.step = settings, 0
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         torch.manual_seed(settings.seed)
-        start = checkpoint.load_network(settings.init) if settings.init else new_network(settings.widths)
+        start = checkpoint.load_training(settings.init) if settings.init else new_network(settings.widths)
+        load_semantics(start)
         self.network = start.to(settings.device, memory_format=torch.channels_last).train()
-        self.average = copy.deepcopy(self.network).eval().requires_grad_(requires_grad=False)
+        self.average = copy.deepcopy(self.network.segmenter).eval().requires_grad_(requires_grad=False)
         self.optimiser = _optimiser(self.network, settings.lr)
         if self.path.exists():
             self._resume()
@@ -90,12 +95,13 @@ class Trainer:
         """Everything a later run needs to go on as if nothing had happened; only the first process writes."""
         if self.rank:
             return
-        widths = self.network.widths
+        widths = self.average.widths
         checkpoint.save(
             self.path,
             {
                 "network": self.network.state_dict(),
                 "ema": self.average.state_dict(),
+                "adapt": self.network.adapt.state_dict(),
                 "optimiser": self.optimiser.state_dict(),
                 "step": self.step,
                 "widths": (list(widths.channels), widths.orientations, widths.evidence),
@@ -147,7 +153,7 @@ class Trainer:
         """Move the average towards the network; quickly at first, so that it forgets its start."""
         decay = min(self.settings.ema, (1 + self.step) / (10 + self.step))
         for mean, now in zip(
-            self.average.state_dict().values(), self.network.state_dict().values(), strict=True
+            self.average.state_dict().values(), self.network.segmenter.state_dict().values(), strict=True
         ):
             if mean.dtype.is_floating_point:
                 mean.lerp_(now, 1 - decay)
@@ -179,13 +185,22 @@ class Log:
         self.sums, self.n, self.began = {}, 0, time.monotonic()
 
 
-def new_network(channels: tuple[int, ...] | None) -> Segmenter:
+def new_network(channels: tuple[int, ...] | None) -> WithSemantics:
     """Untrained, of the usual or of other widths."""
     if channels is None:
-        return Segmenter()
+        return WithSemantics(Segmenter())
     if len(channels) != 5:
         raise ValueError(f"one width for each of the strides 4, 8, 16, 32, 64: got {channels}")
-    return Segmenter(Widths(channels))  # type: ignore[arg-type]
+    return WithSemantics(Segmenter(Widths(channels)))  # type: ignore[arg-type]
+
+
+def load_semantics(network: WithSemantics) -> None:
+    """ImageNet weights."""
+    weights = shared_data() / WEIGHTS
+    if weights.exists():
+        network.semantics.load_imagenet(weights)
+    else:
+        print(f"{weights} is missing: training goes on with an untrained encoder, which lends nothing")
 
 
 def parse_widths(text: str) -> tuple[int, ...]:

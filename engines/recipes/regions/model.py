@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engines.recipes.regions.mobilenet import Encoder
+from engines.recipes.mobilenet import Encoder
 
 STRIDES = (8, 16, 32)
 N_CLASSES = 3

@@ -24,10 +24,10 @@ import cv2
 import numpy as np
 import torch
 
+from engines.recipes.mobilenet import WEIGHTS
 from engines.recipes.regions.catalogue import WORK, shared_data
 from engines.recipes.regions.data import Batch, ViewSource, training_pictures
 from engines.recipes.regions.loss import detection_loss, make_cells
-from engines.recipes.regions.mobilenet import WEIGHTS
 from engines.recipes.regions.model import RegionNet
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from engines.recipes.motion_blur.synthesis import render, traits  # noqa: E402
 from engines.recipes.motion_blur.train import Settings, Trainer, learning_rate, new_network  # noqa: E402
 
 pytestmark = pytest.mark.train
+HEAD = "segmenter.head.weight"
 SMALL = Widths((16, 16, 16, 16, 16), 8, 16)
 ROOT = Path(__file__).parents[3]
 
@@ -65,7 +66,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(stored, small_start, tm
     for straight, broken in zip(whole[:2], cut[:2], strict=True):
         assert all(torch.equal(straight[name], broken[name]) for name in straight)
     start = checkpoint.load(small_start)["ema"]
-    assert not torch.equal(start["head.weight"], whole[0]["head.weight"])
+    assert not torch.equal(start["head.weight"], whole[0][HEAD])
 
 
 def test_a_run_writes_its_log_and_curves(stored, small_start, tmp_path):
@@ -212,7 +213,7 @@ def test_two_processes_train_one_network(stored, small_start, tmp_path):
     alone = states(tmp_path / "one")
     assert together[2] == alone[2] == 2
     assert all(torch.isfinite(v).all() for v in together[0].values() if v.is_floating_point())
-    assert not torch.allclose(together[0]["head.weight"], alone[0]["head.weight"])
+    assert not torch.allclose(together[0][HEAD], alone[0][HEAD])
 
 
 @pytest.mark.parametrize("n_ahead", [0, 1, 3, 20])
@@ -233,7 +234,7 @@ def test_slim_checkpoint_starts_the_same_network_in_half_the_space(stored, small
 
 
 def test_widths_of_a_new_network_are_checked():
-    assert new_network((16, 16, 32, 32, 32)).head.in_channels == 16
+    assert new_network((16, 16, 32, 32, 32)).segmenter.head.in_channels == 16
     with pytest.raises(ValueError, match="strides 4, 8, 16, 32, 64"):
         new_network((16, 32))
 
@@ -243,3 +244,13 @@ def test_older_weights_are_completed_and_foreign_ones_refused():
     Segmenter(SMALL).load_weights(state)
     with pytest.raises(ValueError, match="another network"):
         Segmenter(SMALL).load_weights({k: v for k, v in state.items() if not k.startswith("mix.")})
+
+
+def test_what_was_lent_is_kept_for_the_next_training_and_not_for_the_engine(stored, small_start, tmp_path):
+    Trainer(settings(tmp_path / "run", stored, small_start, steps=2)).run()
+    again = checkpoint.load_training(tmp_path / "run/last.pt")
+    assert all(float(a.point.weight.abs().sum()) > 0 for a in again.adapt)
+    engine = checkpoint.load_network(tmp_path / "run/last.pt").state_dict()
+    assert set(engine) == set(Segmenter(SMALL).state_dict())
+    fresh = checkpoint.load_training(small_start)
+    assert all(float(a.point.weight.abs().sum()) == 0 for a in fresh.adapt)

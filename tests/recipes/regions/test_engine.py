@@ -9,11 +9,11 @@ torch = pytest.importorskip("torch")
 
 from pathlib import Path  # noqa: E402
 
+from engines.recipes.mobilenet import Conv  # noqa: E402
 from engines.recipes.regions import train as recipe  # noqa: E402
 from engines.recipes.regions.catalogue import Picture, shared_data  # noqa: E402
 from engines.recipes.regions.data import Batch  # noqa: E402
 from engines.recipes.regions.evaluate import Judged, average_precision, best_threshold, curve, match  # noqa: E402
-from engines.recipes.regions.mobilenet import Conv  # noqa: E402
 from engines.recipes.regions.model import RegionNet  # noqa: E402
 
 pytestmark = pytest.mark.train

@@ -1,4 +1,4 @@
-"""MobileNetV2 as an encoder, with ImageNet weights.
+"""MobileNetV2 as an encoder, with ImageNet weights: shared by the recipes.
 
 Sandler et al. 2018, MobileNetV2, table 2. No BatchNorm: it was folded into the weights it starts from.
 """
