@@ -26,7 +26,7 @@ from engines.recipes.motion_blur.synthesis import traits
 
 from .classic import richardson_lucy, wiener
 from .data import PairSet, scenes_of
-from .losses import KNOWN, cells_moved, cells_seen, evidence
+from .losses import cells_moved, evidence
 from .model import grow, macs
 from .paths import CELL, decode_path, encode_path, endpoint_error, reblur
 from .train import load_network
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 BINS = ((3, 6), (6, 12), (12, 24))
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6)
-MASKS = {"mask": "", "mask_seen": " of what shows it", "mask_known": " where known"}  # and how rows say it
+KNOWN = 0.5  # evidence from which on a cell counts as one that can be judged
 FEWEST_PX = 300  # a picture with less of an extent does not count in that bin
 Rows = dict[str, list[float]]
 
@@ -82,36 +82,33 @@ class Judge:
         self.rows["outside_change"].append(float(((restored - pairs.moved).abs() * outside).max()))
         self._reblur(pairs, restored, analysis)
         if moved.sum():
-            looked = (torch.stack(own.attention).mean(0) > 0.5) & (kept > 0)
-            self.rows["attention_iou_at_4"].append(_iou(looked, cells_seen(pairs) > 0))
+            seen = (torch.stack(own.attention).mean(0) > 0.5) & (kept > 0)
+            self.rows["attention_iou_at_4"].append(_iou(seen, moved > 0))
         return restored
 
     def _analysis(self, pairs: Pairs, analysis: Analysis) -> None:
         moved, probability = cells_moved(pairs) > 0, torch.sigmoid(analysis.mask)
-        known = evidence(pairs) >= KNOWN
-        everywhere = torch.ones_like(known)
-        for name, true, where in zip(
-            MASKS, (moved, moved & known, moved), (everywhere, everywhere, known), strict=True
-        ):
-            self.rows[f"{name}_true"].append(float((true & where).sum()))
-            for threshold in THRESHOLDS:
-                found = probability > threshold
-                self.rows[f"{name}_hit_{threshold}"].append(float((found & true & where).sum()))
-                self.rows[f"{name}_any_{threshold}"].append(float(((found | true) & where).sum()))
+        known = evidence(pairs) > KNOWN
+        for threshold in THRESHOLDS:
+            found = probability > threshold
+            for name, mask in (("hit", found & moved), ("any", found | moved)):
+                self.rows[f"mask_{name}_{threshold}"].append(float(mask.sum()))
+                self.rows[f"mask_known_{name}_{threshold}"].append(float((mask & known).sum()))
+        self.rows["mask_true"].append(float(moved.sum()))
+        self.rows["mask_known_true"].append(float((moved & known).sum()))
         if moved.sum() < FEWEST_PX / CELL**2:
             return
         error = endpoint_error(decode_path(analysis.code), pairs.path)
         zero = endpoint_error(torch.zeros_like(pairs.path), pairs.path)
         self.rows["endpoint_error_px"].append(float(error[moved[:, 0]].mean()))
         self.rows["endpoint_error_of_zero_px"].append(float(zero[moved[:, 0]].mean()))
-        shown = known & moved
-        seen = shown[:, 0]
+        seen = (known & moved)[:, 0]
         if bool(seen.any()):
             cosine = torch.cosine_similarity(analysis.code[:, :2], encode_path(pairs.path)[:, :2], dim=1)
             angle = torch.rad2deg(cosine[seen].clamp(-1, 1).acos()) / 2
             self.rows["direction_error_median_degrees"].append(float(angle.median()))
         near = analysis.attention[1]
-        pooled = torch.nn.functional.max_pool2d(shown.float(), 2)[..., : near.shape[-2], : near.shape[-1]]
+        pooled = torch.nn.functional.max_pool2d(moved.float(), 2)[..., : near.shape[-2], : near.shape[-1]]
         self.rows["attention_iou_at_8"].append(_iou(near > 0.5, pooled > 0))
 
     def _gains(self, pairs: Pairs, made: dict[str, Tensor]) -> None:
@@ -144,7 +141,7 @@ class Judge:
             out[name] = round(float(np.mean(values)), 4)
             if name.startswith("gain "):
                 out[f"{name} n"] = len(values)
-        for prefix, where in MASKS.items():
+        for prefix, where in (("mask", ""), ("mask_known", " where known")):
             true = sum(self.rows[f"{prefix}_true"])
             for threshold in THRESHOLDS:
                 hit, either = (sum(self.rows[f"{prefix}_{k}_{threshold}"]) for k in ("hit", "any"))

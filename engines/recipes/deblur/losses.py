@@ -21,8 +21,6 @@ LEAST_ERROR = 1e-5  # 50 dB: less is not seen
 SHORTEST = 1 / CHORD_SCALE_PX  # a pixel: shorter paths are all alike
 SMOOTH = 20.0  # cells: keeps overlap losses quiet where almost nothing moved
 EVIDENCE_FULL, EVIDENCE_FLOOR = 0.02, 0.1  # five steps of 8 bits are plain to see; flat ground is a guess
-KNOWN = 0.5  # evidence from which on a cell counts as one that can be judged
-UNSEEN_WEIGHT = 0.3  # of cells that moved without a trace: there is nothing to restore
 REBLUR_OF = 1  # pictures of a batch that are blurred again: sampling with a gradient is slow
 
 
@@ -57,18 +55,13 @@ def evidence(pairs: Pairs) -> Tensor:
     return (near / EVIDENCE_FULL).clamp(EVIDENCE_FLOOR, 1)
 
 
-def cells_seen(pairs: Pairs) -> Tensor:
-    """(N, 1, h, w): 1 where a cell moved and shows it. Flat ground looks alike moved and at rest."""
-    return cells_moved(pairs) * (evidence(pairs) >= KNOWN)
-
-
 def analyser_loss(analysis: Analysis, pairs: Pairs, weights: LossWeights) -> tuple[Tensor, dict[str, Tensor]]:
     """Mask, path, and attention at strides 32 and 8."""
-    seen, known = cells_seen(pairs), evidence(pairs)
-    coarse = [F.max_pool2d(seen, s) for s in (8, 2)]
+    cells, known = cells_moved(pairs), evidence(pairs)
+    coarse = [F.max_pool2d(cells, s) for s in (8, 2)]
     terms = {
-        "mask": _mask(analysis.mask, seen, known.clamp_min(UNSEEN_WEIGHT)),
-        "path": _path(analysis.code, pairs, cells_moved(pairs) * known),
+        "mask": _mask(analysis.mask, cells, known),
+        "path": _path(analysis.code, pairs, cells * known),
         "attention": torch.stack(
             [dice(a, c) for a, c in zip(analysis.attention, coarse, strict=True)]
         ).mean(),
@@ -80,7 +73,7 @@ def restorer_loss(
     restored: Restored, pairs: Pairs, kept: Tensor, weights: LossWeights
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The picture inside the blur, its spectrum, the blur again, gate, and attention at stride 4."""
-    blurred, cells = pairs.blurred, cells_seen(pairs)
+    blurred, cells = pairs.blurred, cells_moved(pairs)
     terms = {
         "frequency": _frequency(restored.picture, pairs.still),
         "reblur": _reblur(restored.picture, pairs, blurred),

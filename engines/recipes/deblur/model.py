@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from engines.recipes.motion_blur.model import BandEnergy
 
-from .correlation import LAGS_PX, LagCorrelation, n_channels
+from .correlation import HALF, LAGS_PX, LagCorrelation, n_channels
 from .paths import (
     CELL,
     CHORD_SCALE_PX,
@@ -246,7 +246,7 @@ def macs(height: int, width: int, kept: float, widths: Widths | None = None) -> 
     n_in = 8 * ORIENTATIONS + 3 + n_channels(ORIENTATIONS)
     layers = 9 * m * n_in + 4 * 2 * 9 * m * m + 25 * m  # at stride 8
     bands = 2 * ORIENTATIONS * BAND_TAPS * (1 + 1 / 4 + 1 / 16 + 1 / 64)  # at strides 1, 2, 4, 8
-    bands += sum(ORIENTATIONS * (BAND_TAPS + len(lags)) / r**2 for r, lags in LAGS_PX.items())  # correlations
+    bands += ORIENTATIONS * (BAND_TAPS + len(LAGS_PX)) / HALF**2  # correlations
     analyser = height * width * (bands + layers / 64)
     n = w.restorer
     cell = (GUIDED + 5) * n + w.blocks * 2 * 9 * n * n + n * 4 * PIXELS + GUIDED * 3 * PIXELS

@@ -181,7 +181,7 @@ class Trainer:
         if analysis is not None:
             own = (torch.sigmoid(analysis.mask.detach()) > 0.3).float()
             kept = torch.where(chosen(0.5), own, kept)
-            code = torch.where(chosen(0.75), analysis.code, code)  # with its gradient: what helps is right
+            code = torch.where(chosen(0.75), analysis.code.detach(), code)
         return grow(kept), torch.where(chosen(WITHOUT_PATH), torch.zeros_like(code), code)
 
     @torch.no_grad()
