@@ -26,10 +26,9 @@ from .train import Settings, Trainer
 if TYPE_CHECKING:
     from .model import Segmenter
 
-WIDTHS = (32, 48, 64, 96, 96)  # a fifth of the engine's weights
+WIDTHS = (32, 48, 64, 96, 96)  # a quarter of the engine's weights
 SIZE_PX, N_EASY, N_FULL = 192, 300, 600
 EASY_SHARE = 0.4  # of the steps
-AS_IT_IS = "everything"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class Ablation:
 
 NO_DEFOCUS = {"background_defocus": 0.0, "object_defocus": 0.0, "frame_softness": 0.0, "sharp_objects": 0.0}
 ABLATIONS = {
-    AS_IT_IS: Ablation(),
+    "everything": Ablation(),
     "everything, another seed": Ablation(seed=1),
     "no frequency channels (colour alone)": Ablation(frequencies=False),
     "no features lent": Ablation(lent=False),

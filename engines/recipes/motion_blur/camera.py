@@ -6,7 +6,6 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-import av
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -89,6 +88,8 @@ def stream(steps: Tensor, crf: int) -> Tensor:
 
     (3, H, W) in [0, 255], H and W even -> the same, whole steps.
     """
+    import av  # here, because a GPU machine that renders no clips may lack it
+
     rgb = np.ascontiguousarray(steps.round().to(torch.uint8).cpu().permute(1, 2, 0).numpy())
     encoder = av.CodecContext.create("libx264", "w")
     encoder.height, encoder.width, encoder.pix_fmt = *rgb.shape[:2], "yuv420p"

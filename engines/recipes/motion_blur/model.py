@@ -181,7 +181,7 @@ class Segmenter(nn.Module):
         skips, own = [x], len(self.down) - len(lent)
         for i, (down, encode) in enumerate(zip(self.down, self.encode, strict=True)):
             x = down(x)
-            x = encode(x + lent[i - own] if lent and i >= own else x)
+            x = encode(x + lent[i - own] if i >= own else x)
             skips.append(x)
         at_16 = x
         for i in (3, 2, 1, 0):
