@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engines.recipes.motion_blur.camera import compress, photograph
+from engines.recipes.motion_blur.camera import file, photograph
 from engines.recipes.motion_blur.data import wait_while_paused
 from engines.recipes.motion_blur.scene import Mixture, ObjectLayer, Scene, Traits, draw_scene, log_uniform
 from engines.recipes.motion_blur.sources import WORK as BLUR_WORK
@@ -110,7 +110,7 @@ def render_pairs(scenes: Sequence[Scene], photos: Sequence[Photo], *, size_px: i
         for pictures, made in ((canvas.exposed, moved), (canvas.still, still)):
             generator = torch.Generator(device=pictures.device).manual_seed(scene.seed)
             made.append(photograph(pictures[i], scene.camera, generator))
-    filed = compress(torch.stack(moved), [s.camera.jpeg_quality for s in scenes])
+    filed = file(torch.stack(moved), [s.camera for s in scenes])
     return Pairs(filed / 255, torch.stack(still).round() / 255, canvas.extent, _path_of_cells(canvas))
 
 

@@ -56,6 +56,12 @@ def photograph(linear: Tensor, camera: Camera, generator: torch.Generator) -> Te
     return steps.clamp(0, 255)
 
 
+def file(steps: Tensor, cameras: Sequence[Camera]) -> Tensor:
+    """(B, 3, H, W) 8-bit steps -> what the decoder gives back of each camera's stream or JPEG, rounded."""
+    streamed = [stream(p, c.h264_crf) if c.h264_crf else p for p, c in zip(steps, cameras, strict=True)]
+    return compress(torch.stack(streamed), [c.jpeg_quality for c in cameras])
+
+
 def _resample(steps: Tensor, factor: float) -> Tensor:
     """Smaller and back: what a low-resolution stream shown large looks like."""
     size = steps.shape[-2:]

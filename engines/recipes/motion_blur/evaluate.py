@@ -21,6 +21,7 @@ from .pictures import draw, panel, read_rgb
 from .predictor import LONG_SIDE_PX, Run, open_runner, predict
 
 DEFAULT_DATA = Path(os.environ.get("QC_SHARED_DATA", Path(__file__).parents[4] / "shared/data"))
+UNKNOWN = 0.5  # threshold and evidence floor of one part alone, when none are given
 
 
 def score_dev(run: Run, data: Path, kind: str, pictures: Path | None) -> Curve:
@@ -67,6 +68,7 @@ def main() -> None:
     )
     parser.add_argument("--pack", type=Path, default=DEFAULT_PACK)
     parser.add_argument("--threshold", type=float, help="default: chosen on the synthetic set")
+    parser.add_argument("--evidence-floor", type=float, help="default: chosen on the synthetic set")
     parser.add_argument(
         "--only", choices=("synthetic", "dev", "photos", "clips", "pairs"), help="one part instead of all"
     )
@@ -74,15 +76,16 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, help="folder for PNGs to look at")
     args = parser.parse_args()
     run = open_runner(args.network, n_threads=args.threads)
-    threshold = args.threshold
+    threshold, floor = args.threshold, args.evidence_floor
     if args.only in (None, "synthetic"):
-        _, threshold = report_synthetic(run, args.synthetic, args.pack, threshold)
+        threshold, floor = report_synthetic(run, args.synthetic, args.pack, threshold, floor)
+    threshold, floor = (UNKNOWN if value is None else value for value in (threshold, floor))
     if args.only in (None, "dev"):
-        report_dev(run, args.data, 0.5 if threshold is None else threshold, args.pictures)
+        report_dev(run, args.data, threshold, args.pictures)
     if args.only in (None, "photos"):
-        report_photos(run, args.data, 0.5 if threshold is None else threshold, args.pictures)
+        report_photos(run, args.data, threshold, floor, args.pictures)
     if args.only in (None, "clips"):
-        report_clips(run, args.data, 0.5 if threshold is None else threshold, args.pictures)
+        report_clips(run, args.data, threshold, args.pictures)
     if args.only in (None, "pairs"):
         report_faces(run, args.data)
         report_frames(run, args.data)

@@ -22,21 +22,24 @@ MIN_FACE_PX = 16  # at analysis scale: smaller faces hold no detail to lose
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PhotoScore:
-    """One photo: area flagged, the same weighted by evidence, and the flagged share of each face."""
+    """One photo: area flagged, of it what can be told, the same weighted by evidence, and of each face."""
 
     has_people: bool
     flagged: float
+    outlined: float  # flagged, and above the evidence floor: what the product draws an outline round
     flagged_by_evidence: float
     faces: list[float]
 
 
-def report_photos(run: Run, data: Path, threshold: float, pictures: Path | None) -> dict[str, float]:
+def report_photos(
+    run: Run, data: Path, threshold: float, floor: float, pictures: Path | None
+) -> dict[str, float]:
     """Print and return the rows (percent)."""
     boxes, scores, rows = face_boxes(data), [], []
     for name in split_names(data)["val"]:
         rgb = read_rgb(data / name)
         maps = predict(run, rgb, long_side_px=LONG_SIDE_PX)
-        scores.append(score_photo(maps, boxes.get(name, []), threshold))
+        scores.append(score_photo(maps, boxes.get(name, []), threshold, floor))
         if scores[-1].flagged > 0.05:
             rows.append(panel(rgb, maps.probability, maps.evidence))
     if pictures and rows:
@@ -46,6 +49,7 @@ def report_photos(run: Run, data: Path, threshold: float, pictures: Path | None)
     row = {
         "photos": len(scores),
         "area_flagged": 100 * float(np.mean([s.flagged for s in scores])),
+        "area_outlined": 100 * float(np.mean([s.outlined for s in scores])),
         "area_flagged_people": 100 * float(np.mean([s.flagged for s in people])),
         "area_flagged_people_by_evidence": 100 * float(np.mean([s.flagged_by_evidence for s in people])),
         "faces": len(faces),
@@ -70,7 +74,9 @@ def face_boxes(data: Path) -> dict[str, list[tuple[float, float, float, float]]]
     return found
 
 
-def score_photo(maps: Maps, faces: list[tuple[float, float, float, float]], threshold: float) -> PhotoScore:
+def score_photo(
+    maps: Maps, faces: list[tuple[float, float, float, float]], threshold: float, floor: float
+) -> PhotoScore:
     """Flagged shares of one photo."""
     flagged = maps.probability >= threshold
     height, width = flagged.shape
@@ -81,7 +87,9 @@ def score_photo(maps: Maps, faces: list[tuple[float, float, float, float]], thre
             slice(int(x0 * width), int(np.ceil(x1 * width))),
         )
         shares.append(weighted_share(flagged[rows, columns], maps.evidence[rows, columns]))
-    return PhotoScore(bool(faces), float(flagged.mean()), weighted_share(flagged, maps.evidence), shares)
+    outlined = float((flagged & (maps.evidence >= floor)).mean())
+    weighted = weighted_share(flagged, maps.evidence)
+    return PhotoScore(bool(faces), float(flagged.mean()), outlined, weighted, shares)
 
 
 def weighted_share(flagged: np.ndarray, evidence: np.ndarray) -> float:

@@ -93,12 +93,14 @@ def choose_evidence_floor(scored: Scored) -> float:
     return max(floors, default=0.05)
 
 
-def report_synthetic(run: Run, folder: Path, pack: Path, threshold: float | None) -> tuple[Scored, float]:
-    """Print the table; the threshold used, chosen here when none is given."""
+def report_synthetic(
+    run: Run, folder: Path, pack: Path, threshold: float | None, floor: float | None
+) -> tuple[float, float]:
+    """Print the table; the threshold and the evidence floor used, chosen here where none is given."""
     scored = score_set(run, folder, pack)
     used = choose_threshold(scored) if threshold is None else threshold
     everything = list(range(len(scored.scenes)))
-    floor = choose_evidence_floor(scored)
+    floor = choose_evidence_floor(scored) if floor is None else floor
     print(f"synthetic n {len(everything)}, threshold {used:.2f}, evidence floor {floor:.2f}")
     _line("all", curve_of(scored, everything), used)
     _line("all, weighted by evidence", curve_of(scored, everything, weighted=True), used)
@@ -119,7 +121,7 @@ def report_synthetic(run: Run, folder: Path, pack: Path, threshold: float | None
         weighted = 100 * curve_of(scored, chosen, weighted=True).at(used).false_area
         print(f"synthetic {name:28s} false area {plain:5.1f} %, by evidence {weighted:5.1f} %")
     print(f"synthetic intensity, 4-24 px, Spearman {intensity_rank(scored):.3f}")
-    return scored, used
+    return used, floor
 
 
 def intensity_rank(scored: Scored) -> float:
@@ -129,6 +131,8 @@ def intensity_rank(scored: Scored) -> float:
 
 
 def _line(name: str, curve: Curve, threshold: float) -> None:
+    if not curve.positive.any():
+        return  # no sample of this kind
     scores = curve.at(threshold)
     shares = {"IoU": scores.iou, "F1": scores.f1, "recall": scores.recall, "false area": scores.false_area}
     print(

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import views
-from .camera import compress, photograph, stream
+from .camera import file, photograph
 from .exposure import convolve, expose, extent_field, path_field
 from .kernels import Defocus, Motion, defocus_kernel
 from .labels import evidence, evidence_margin_px, path_code, soft_mask, to_cells
@@ -258,10 +258,7 @@ def _develop(canvas: Canvas, scenes: Sequence[Scene], size_px: int) -> Samples:
         generator = torch.Generator(device=picture.device).manual_seed(scene.seed)
         steps.append(photograph(picture, scene.camera, generator))
         offsets.append(scene.seed % CODEC_GRID_PX)
-    streamed = [
-        stream(p, s.camera.h264_crf) if s.camera.h264_crf else p for p, s in zip(steps, scenes, strict=True)
-    ]
-    images = compress(torch.stack(streamed), [s.camera.jpeg_quality for s in scenes]).to(torch.uint8)
+    images = file(torch.stack(steps), [s.camera for s in scenes]).to(torch.uint8)
     extent = _crop(canvas.extent, offsets, start, size_px)
     return Samples(
         image=_crop(images, offsets, 0, size_px),

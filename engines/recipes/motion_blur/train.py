@@ -30,11 +30,11 @@ from .curves import draw_curves
 from .data import Batch, Sampler, StoredSet, parse_change, prefetch, wait_while_paused
 from .losses import LossWeights, total_loss
 from .model import Segmenter, Widths
+from .optimiser import Together
 from .semantics import WithSemantics
 from .sources import shared_data
 
 GRADIENT_NORM = 2.0
-WEIGHT_DECAY = 0.03
 N_AHEAD = 12  # batches under way in threads beside a GPU
 
 
@@ -70,7 +70,7 @@ class Trainer:
         load_semantics(start)
         self.network = start.to(settings.device, memory_format=torch.channels_last).train()
         self.average = copy.deepcopy(self.network.segmenter).eval().requires_grad_(requires_grad=False)
-        self.optimiser = _optimiser(self.network, settings.lr)
+        self.optimiser = Together(self.network, settings.lr)
         if self.path.exists():
             self._resume()
         self.parallel: nn.Module = (
@@ -131,15 +131,13 @@ class Trainer:
         return dataclasses.replace(batch, image=batch.image.contiguous(memory_format=torch.channels_last))
 
     def _train_step(self, batch: Batch) -> dict[str, Tensor]:
-        rate = learning_rate(self.settings, self.step)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        self.optimiser.set_rate(learning_rate(self.settings, self.step))
         with torch.autocast(
             torch.device(self.settings.device).type, torch.bfloat16, enabled=self.settings.bf16
         ):
             prediction = self.parallel(batch.image)
         loss, terms = total_loss(prediction.float(), batch, self.settings.losses)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad()
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
         if torch.isfinite(norm):  # a broken batch must not break the run
@@ -213,14 +211,6 @@ def learning_rate(settings: Settings, step: int) -> float:
     warm = min(1.0, (step + 1) / max(settings.warmup, 1))
     cosine = 0.5 + 0.5 * math.cos(math.pi * min(1.0, step / settings.steps))
     return settings.lr * warm * (0.01 + 0.99 * cosine)
-
-
-def _optimiser(network: nn.Module, lr: float) -> torch.optim.Optimizer:
-    """AdamW; norms and biases do not decay."""
-    kernels = [p for p in network.parameters() if p.ndim > 1]
-    rest = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": kernels, "weight_decay": WEIGHT_DECAY}, {"params": rest, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=lr)
 
 
 def parse_stage(text: str) -> tuple[tuple[Path, ...], float]:
