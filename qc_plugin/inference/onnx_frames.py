@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 N_LEVELS = 32  # of blur extent: the 95th percentile is exact to 1 / 32
 DECODER = "region_sums"
-_PLAIN_SUMS = 4  # cells, evidence, evidence where blurred, the same times extent
+_PLAIN_SUMS = 5  # cells, evidence, evidence times probability, evidence where blurred, the same times extent
 _MAPS = ("probability", "intensity", "evidence")
 
 
@@ -63,7 +63,7 @@ def write_frame_engine(spec: EngineSpec, size: FrameSize, folder: Path) -> Engin
     """Write an engine that takes `frames` (N, H, W, 3) uint8 of one size and `boxes` (N, R, 5) float32.
 
     A box is x0, y0, x1, y1 in frame px and 1 to look at the ellipse inside it only, 0 for all of it. Its
-    output `sums` (N, R, 4 + N_LEVELS) is for `region_values`. Raises EngineError for an engine of another
+    output `sums` (N, R, 5 + N_LEVELS) is for `region_values`. Raises EngineError for an engine of another
     task.
     """
     if spec.decoder != "blur_maps" or {t.name for t in spec.outputs} != set(_MAPS):
@@ -91,7 +91,7 @@ def write_frame_engine(spec: EngineSpec, size: FrameSize, folder: Path) -> Engin
 
 def region_values(sums: NDArray[np.float32]) -> dict[str, float]:
     """Measures of one box from its sums: evidence, and unless it is 0 coverage and severities, all 0..1."""
-    cells, evidence, hit, extent = (float(value) for value in sums[:_PLAIN_SUMS])
+    cells, evidence, likely, hit, extent = (float(value) for value in sums[:_PLAIN_SUMS])
     values = {"evidence": evidence / max(cells, 1.0)}
     if evidence <= 0.0:
         return values
@@ -99,6 +99,7 @@ def region_values(sums: NDArray[np.float32]) -> dict[str, float]:
     level = int(np.searchsorted(reached, 0.95 * hit)) + 1
     return values | {
         "blur_coverage": hit / evidence,
+        "blur_probability": likely / evidence,
         "blur_severity_mean": extent / hit if hit > 0.0 else 0.0,
         "blur_severity_p95": min(level / N_LEVELS, 1.0) if hit > 0.0 else 0.0,
     }
@@ -220,7 +221,8 @@ def _add_sums(graph: _Graph, size: FrameSize, threshold: float) -> None:
     graph.constant("one", 1.0)
     extent = graph.add("Mul", [hit, maps["intensity"]], "hit_extent")
     reached = graph.add("Mul", [hit, within], "reached")
-    parts = [ones, maps["evidence"], hit, extent, reached]
+    likely = graph.add("Mul", [maps["evidence"], maps["probability"]], "likely")
+    parts = [ones, maps["evidence"], likely, hit, extent, reached]
     features = graph.add("Concat", parts, "features", axis=1)
     flat = graph.constant("flat_features", [0, _PLAIN_SUMS + N_LEVELS, -1], np.int64)
     columns = graph.add(

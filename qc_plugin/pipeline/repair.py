@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from qc_plugin.pipeline.judge import as_stored
+from qc_plugin.scoring.blur import BLUR_MEASURES
 from qc_plugin.scoring.evaluate import judge_measured
 from qc_plugin.scoring.measures import FrameFacts, MeasureLimits, apply_limits, score_frame
 from qc_plugin.scoring.selection import rounded, select, selection_of
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 _COARSE_CELLS = 12  # along the longer side of a region: what makes out a face, not how sharp it is
 _MARGIN = 0.1  # of a region's size: a smear reaches over the box
-_NEW = {"blur_coverage", "blur_severity_mean", "blur_severity_p95", "evidence", "sharpness"}
+_NEW = {*BLUR_MEASURES, "evidence", "sharpness"}
 
 
 @dataclass(frozen=True, slots=True)

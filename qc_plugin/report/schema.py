@@ -42,6 +42,9 @@ _BLUR = {
     "blur_severity_p95": MeasureColumn(
         "share of 24 px", 0, 1, "higher", "95th percentile of the blur extent"
     ),
+    "blur_probability": MeasureColumn(
+        "probability", 0, 1, "higher", "mean probability of motion blur, weighted by evidence"
+    ),
     "evidence": MeasureColumn("share", 0, 1, "neither", "how far blur could be seen at all; flat areas: low"),
     "sharpness": MeasureColumn("score", 0, 1, "lower", "detail at fine scale against coarse scale"),
 }

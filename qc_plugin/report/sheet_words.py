@@ -21,6 +21,7 @@ _MEASURE_TITLES = {
     "blur_coverage": "Motion-blurred share",
     "blur_severity_mean": "Blur strength",
     "blur_severity_p95": "Strongest blur",
+    "blur_probability": "Likely motion-blurred",
     "evidence": "Evidence",
     "luma_mean": "Mean brightness",
     "luma_p90": "Bright tenth",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Map = NDArray[np.float32]
 
-BLUR_MEASURES = ("blur_coverage", "blur_severity_mean", "blur_severity_p95")
+BLUR_MEASURES = ("blur_coverage", "blur_severity_mean", "blur_severity_p95", "blur_probability")
 # Weighting by less is division by the noise of float32 maps; the product limit is `evidence_needed`.
 _NO_EVIDENCE = 1e-4
 
@@ -26,8 +26,9 @@ def region_blur(
     """Measures of blur in `box` (frame pixels), and the reason for each that could not be taken.
 
     blur_coverage = evidence where probability > threshold / all evidence. The severities are taken over the
-    blurred pixels, weighted by evidence, and are 0 where nothing is blurred. `ellipse` looks at the ellipse
-    inside the box only: the corners of a face box are background. All values in 0..1.
+    blurred pixels, weighted by evidence, and are 0 where nothing is blurred. blur_probability = the mean
+    probability, weighted by evidence: it tells faint blur below the threshold too. `ellipse` looks at the
+    ellipse inside the box only: the corners of a face box are background. All values in 0..1.
     """
     window = _window(blur_map, box)
     if window is None:
@@ -44,7 +45,8 @@ def region_blur(
     if mean < max(needed, _NO_EVIDENCE):
         return measures, dict.fromkeys(BLUR_MEASURES, too_flat(mean, needed))
     blurred = blur_map.probability[window] > blur_map.threshold
-    return measures | _blur_values(weights, blurred, blur_map.intensity[window]), {}
+    values = _blur_values(weights, blurred, blur_map.intensity[window])
+    return measures | values | {"blur_probability": _mean(blur_map.probability[window], weights)}, {}
 
 
 def too_flat(evidence: float, needed: float) -> str:
@@ -87,15 +89,21 @@ def _ellipse(window: tuple[slice, slice], box: Box, scale_xy: tuple[float, float
     return inside
 
 
+def _mean(values: Map, weights: Map) -> float:
+    total = float(weights.sum(dtype=np.float64))
+    return min(float((values * weights).sum(dtype=np.float64)) / total, 1.0) if total > 0 else 0.0
+
+
 def _blur_values(weights: Map, blurred: NDArray[np.bool_], intensity: Map) -> dict[str, float]:
     total = float(weights.sum(dtype=np.float64))
     hit = weights[blurred].astype(np.float64)
     share = float(hit.sum())
+    names = BLUR_MEASURES[:3]
     if share <= 0:
-        return dict.fromkeys(BLUR_MEASURES, 0.0)
+        return dict.fromkeys(names, 0.0)
     extent = intensity[blurred].astype(np.float64)
     order = np.argsort(extent, kind="stable")
     reached = np.cumsum(hit[order])
     p95 = extent[order][np.searchsorted(reached, 0.95 * reached[-1])]
     values = (share / total, float((hit * extent).sum()) / share, float(p95))
-    return {name: min(value, 1.0) for name, value in zip(BLUR_MEASURES, values, strict=True)}
+    return {name: min(value, 1.0) for name, value in zip(names, values, strict=True)}

@@ -60,6 +60,10 @@ _ALL = (
         "95th percentile of the blur extent where blurred, of 24 px", "strongest blur {value}",
     ),
     Measure(
+        "blur_probability", "share", 0, 1, "higher", "both",
+        "mean probability of motion blur, weighted by evidence", "motion blur is {value} likely",
+    ),
+    Measure(
         "evidence", "share", 0, 1, "neither", "both",
         "how far blur could be seen at all (flat areas: low)", "evidence {value}",
     ),

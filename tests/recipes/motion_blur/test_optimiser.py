@@ -46,7 +46,7 @@ def test_a_step_is_as_large_as_one_of_adamw():
     torch.manual_seed(0)
     kernel = torch.nn.Parameter(torch.zeros(32, 64, 3, 3))
     kernel.grad = torch.randn_like(kernel) * 1e-3
-    Muon([kernel], lr=0.01).step()
+    Muon([kernel], lr=0.01, weight_decay=0.0).step()
     assert 0.5 < float(kernel.detach().square().mean().sqrt()) / (0.01 * ADAMW_RMS) < 1.5
 
 

@@ -68,7 +68,7 @@ def test_sums_give_the_measures_of_the_stage_it_replaces(spec, size, tmp_path):
     whole = write_frame_engine(spec, size_of(spec, height, width), tmp_path / "whole")
     session = open_session(whole, backend="onnxruntime", precision="f32", threads=1)
     sums = session.run({"frames": frames, "boxes": boxes})["sums"]
-    assert sums.shape == (len(frames), len(BOXES), 4 + N_LEVELS)
+    assert sums.shape == (len(frames), len(BOXES), 5 + N_LEVELS)
     segmenter = BlurSegmenter(open_session(spec, backend="onnxruntime", precision="f32", threads=1))
     maps = segmenter.segment([Frame(n, 0.0, 0.0, frame) for n, frame in enumerate(frames)])
     for n, blur_map in enumerate(maps):
@@ -93,7 +93,7 @@ def test_area_weights_are_what_opencv_computes():
 
 
 def test_nothing_seen_gives_no_value():
-    sums = np.zeros(4 + N_LEVELS, np.float32)
+    sums = np.zeros(5 + N_LEVELS, np.float32)
     sums[0] = 9
     assert region_values(sums) == {"evidence": 0.0}
 

@@ -51,6 +51,14 @@ def test_coverage_weighs_by_evidence():
     assert not skipped
 
 
+def test_blur_below_the_threshold_still_has_a_probability():
+    evidence = np.array([[0.2, 1.0], [0.4, 0.4]])
+    faint = blur_map(np.array([[0.4, 0.3], [0.4, 0.3]]), evidence=evidence)
+    measures, _ = region_blur(faint, (0, 0, 2, 2))
+    assert measures["blur_coverage"] == 0
+    assert measures["blur_probability"] == pytest.approx((0.6 * 0.4 + 1.4 * 0.3) / 2.0)
+
+
 def test_severity_is_that_of_blurred_pixels_weighted_by_evidence():
     probability = np.array([[0.9] * 4 + [0.1] * 4])
     intensity = np.array([[0.2, 0.2, 0.2, 0.8] + [1.0] * 4])
@@ -75,7 +83,7 @@ def test_too_flat_to_tell_has_no_value_but_a_reason():
     measures, skipped = region_blur(flat, (0, 0, 4, 4), evidence_needed=0.1)
     assert "blur_coverage" not in measures
     assert skipped["blur_coverage"] == "too flat to tell (evidence 0.04, needs 0.10)"
-    assert set(skipped) == {"blur_coverage", "blur_severity_mean", "blur_severity_p95"}
+    assert set(skipped) == {"blur_coverage", "blur_severity_mean", "blur_severity_p95", "blur_probability"}
 
 
 def test_without_a_limit_the_engine_says_how_much_evidence_is_needed():
