@@ -19,6 +19,7 @@ CHARBONNIER = 0.01
 LOG_WEIGHT, STILL_WEIGHT = 0.02, 0.01
 LEAST_ERROR = 1e-5  # 50 dB: less is not seen
 SHORTEST = 1 / CHORD_SCALE_PX  # a pixel: shorter paths are all alike
+TOO_LONG = 1.4  # a path found too long harms, one too short helps less: an unsure length is a short one
 SMOOTH = 20.0  # cells: keeps overlap losses quiet where almost nothing moved
 EVIDENCE_FULL, EVIDENCE_FLOOR = 0.02, 0.1  # five steps of 8 bits are plain to see; flat ground is a guess
 REBLUR_OF = 1  # pictures of a batch that are blurred again: sampling with a gradient is slow
@@ -119,11 +120,12 @@ def _mask(logit: Tensor, cells: Tensor, known: Tensor) -> Tensor:
 
 
 def _path(code: Tensor, pairs: Pairs, weight: Tensor) -> Tensor:
-    """Squared error of the direction, so that its length says how sure it is; absolute of the log length."""
+    """Squared error of the direction, whose length then says how sure it is; lopsided of the log length."""
     true = encode_path(pairs.path)
     direction = (code[:, :2] - true[:, :2]).square().sum(1, keepdim=True)
     ratio = (code[:, 2:3].clamp_min(SHORTEST) / true[:, 2:3].clamp_min(SHORTEST)).log()
     length = F.smooth_l1_loss(ratio, torch.zeros_like(ratio), beta=0.2, reduction="none")
+    length = length * torch.where(ratio > 0, TOO_LONG, 2 - TOO_LONG)
     bend = F.smooth_l1_loss(code[:, 3:], true[:, 3:], beta=0.1, reduction="none").sum(1, keepdim=True)
     return ((direction + length + bend) * weight).sum() / (weight.sum() + 1)
 

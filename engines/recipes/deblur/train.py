@@ -28,6 +28,7 @@ from torch import Tensor
 
 from engines.recipes.motion_blur.checkpoint import load, save
 from engines.recipes.motion_blur.data import parse_change, wait_while_paused
+from engines.recipes.motion_blur.optimiser import Together
 
 from .data import Crops, Pairs, PairSet
 from .losses import LossWeights, analyser_loss, cells_moved, restorer_loss
@@ -75,12 +76,7 @@ class Trainer:
             network.load_state_dict(state, strict=False)
         self.network = network.to(settings.device, memory_format=torch.channels_last).train()
         self.average = copy.deepcopy(self.network).eval().requires_grad_(requires_grad=False)
-        self.optimiser = torch.optim.AdamW(
-            [p for p in self.network.parameters() if p.requires_grad],
-            lr=settings.lr,
-            weight_decay=WEIGHT_DECAY,
-            betas=(0.9, 0.95),
-        )
+        self.optimiser = Together(self.network, settings.lr, weight_decay=WEIGHT_DECAY)
         if self.path.exists():
             content = load(self.path)
             self.network.load_state_dict(content["network"])
@@ -128,13 +124,11 @@ class Trainer:
 
     def train_step(self) -> dict[str, Tensor]:
         """One batch; returns the terms of its loss and the gain in dB inside the blur."""
-        rate = learning_rate(self.settings, self.step)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        self.optimiser.set_rate(learning_rate(self.settings, self.step))
         pairs = self.crops.draw(self.step).map(lambda plane: plane.to(self.settings.device))
         moved = pairs.moved.contiguous(memory_format=torch.channels_last)
         loss, terms = self._loss(pairs, moved)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad()
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
         if torch.isfinite(norm):  # a broken batch must not break the run

@@ -1,4 +1,8 @@
-"""Hands and faces of real clips, labelled by eye: does evidence-weighted coverage tell blurred from sharp?"""
+"""Hands and faces of real clips, labelled by eye: what tells blurred from sharp?
+
+Coverage (above the threshold) and mean probability, both weighted by evidence: the product's `blur_coverage`
+and `blur_probability`.
+"""
 
 from __future__ import annotations
 
@@ -38,28 +42,32 @@ def frames_of(clip: Path, wanted: set[int]) -> Iterator[tuple[int, np.ndarray]]:
         index += 1
 
 
-def box_coverage(maps: Maps, box: list[float], threshold: float) -> float:
-    """Share of a box (fractions of the frame) called blurred, weighted by evidence."""
+def measure(maps: Maps, box: list[float], threshold: float) -> dict[str, float]:
+    """Of a box (fractions of the frame), weighted by evidence: share called blurred, and mean probability."""
     height, width = maps.probability.shape
     x0, y0, x1, y1 = box
     rows = slice(int(y0 * height), max(int(np.ceil(y1 * height)), int(y0 * height) + 1))
     columns = slice(int(x0 * width), max(int(np.ceil(x1 * width)), int(x0 * width) + 1))
-    return weighted_share(maps.probability[rows, columns] >= threshold, maps.evidence[rows, columns])
+    probability, evidence = maps.probability[rows, columns], maps.evidence[rows, columns]
+    return {
+        "coverage": weighted_share(probability >= threshold, evidence),
+        "probability": weighted_share(probability, evidence),
+    }
 
 
 def report_clips(run: Run, data: Path, threshold: float, pictures: Path | None) -> dict[str, float]:
     """AUC on the clips for choosing and for scoring, and the frames to look at."""
     boxes = json.loads(LABELS.read_text())["boxes"]
-    for box in boxes:
-        box["coverage"] = float("nan")
     for clip in sorted({b["clip"] for b in boxes}):
         mine = [b for b in boxes if b["clip"] == clip]
         for index, rgb in frames_of(data / "video" / clip, {b["frame"] for b in mine}):
             maps = predict(run, rgb, long_side_px=LONG_SIDE_PX)
             for box in (b for b in mine if b["frame"] == index):
-                box["coverage"] = box_coverage(maps, box["box"], threshold)
-    row = {f"auc_{use}": _separation([b for b in boxes if b["use"] == use]) for use in ("choose", "score")}
-    row |= {f"auc_{kind}": _separation([b for b in boxes if b["kind"] == kind]) for kind in ("hand", "face")}
+                box.update(measure(maps, box["box"], threshold))
+    row = {}
+    for by in ("coverage", "probability"):
+        for key, values in (("use", ("choose", "score")), ("kind", ("hand", "face"))):
+            row |= {f"auc_{v}_by_{by}": separation([b for b in boxes if b[key] == v], by) for v in values}
     sharp = np.array([b["coverage"] for b in boxes if not b["blurred"]])
     row["sharp_boxes_over_15_percent"] = 100 * float((sharp > 0.15).mean())
     for name, value in row.items():
@@ -69,9 +77,10 @@ def report_clips(run: Run, data: Path, threshold: float, pictures: Path | None) 
     return row
 
 
-def _separation(boxes: list[dict[str, float]]) -> float:
-    blurred = np.array([b["coverage"] for b in boxes if b["blurred"]])
-    return auc(blurred, np.array([b["coverage"] for b in boxes if not b["blurred"]]))
+def separation(boxes: list[dict[str, float]], by: str) -> float:
+    """AUC of a measure; a box in a frame that could not be read raises KeyError."""
+    blurred = np.array([b[by] for b in boxes if b["blurred"]])
+    return auc(blurred, np.array([b[by] for b in boxes if not b["blurred"]]))
 
 
 def draw_frames(run: Run, data: Path, pictures: Path) -> None:

@@ -37,7 +37,7 @@ FLOW_PX = (0.4, 3.0)  # median movement a frame: less is no blur, more leaves gh
 PAIRS_A_CLIP = 12
 
 
-def coverage(maps: Maps, box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)) -> float:
+def mean_probability(maps: Maps, box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)) -> float:
     """Mean probability in a box (fractions), weighted by evidence."""
     height, width = maps.probability.shape
     rows = slice(int(box[1] * height), max(math.ceil(box[3] * height), int(box[1] * height) + 1))
@@ -69,7 +69,7 @@ def report_faces(run: Run, data: Path) -> dict[str, float]:
         for extent, found in scores.items():
             picture = shake(small, extent, float(rng.uniform(0, math.pi))) if extent else small
             maps = predict(run, picture)
-            found.extend(coverage(maps, face) for face in faces)
+            found.extend(mean_probability(maps, face) for face in faces)
     row = {f"faces_{e:g}px_auc": auc(np.array(scores[e]), np.array(scores[0.0])) for e in SUBTLE_PX}
     subtle = np.concatenate([scores[e] for e in SUBTLE_PX if e <= 4])
     row["faces_1.5_to_4px_auc"] = auc(subtle, np.array(scores[0.0]))
@@ -112,8 +112,8 @@ def report_frames(run: Run, data: Path) -> dict[str, float]:
     sharp, blurred = [], []
     for name in CLIPS:
         for still, exposed in windows(data / "video" / name):
-            sharp.append(coverage(predict(run, still)))
-            blurred.append(coverage(predict(run, exposed)))
+            sharp.append(mean_probability(predict(run, still)))
+            blurred.append(mean_probability(predict(run, exposed)))
     calm, moved = np.array(sharp), np.array(blurred)
     limits = np.unique(np.r_[calm[::2], moved[::2]])
     right = [(calm[::2] < limit).mean() + (moved[::2] >= limit).mean() for limit in limits]

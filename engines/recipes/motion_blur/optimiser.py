@@ -45,7 +45,7 @@ def orthogonal(matrix: Tensor) -> Tensor:
 class Muon(torch.optim.Optimizer):
     """Nesterov momentum, made orthogonal, for kernels of more than one pixel."""
 
-    def __init__(self, kernels: list[nn.Parameter], lr: float, weight_decay: float = WEIGHT_DECAY) -> None:
+    def __init__(self, kernels: list[nn.Parameter], lr: float, weight_decay: float) -> None:
         super().__init__(kernels, {"lr": lr, "weight_decay": weight_decay})
 
     @torch.no_grad()
@@ -70,14 +70,14 @@ class Muon(torch.optim.Optimizer):
 class Together:
     """Both optimisers behind the calls that training makes; norms and biases do not decay."""
 
-    def __init__(self, network: nn.Module, lr: float) -> None:
+    def __init__(self, network: nn.Module, lr: float, *, weight_decay: float = WEIGHT_DECAY) -> None:
         learnt = [p for p in network.parameters() if p.requires_grad]
         kernels = [p for p in learnt if p.ndim == 4 and p[0, 0].numel() > 1]
         points = [p for p in learnt if p.ndim > 1 and not (p.ndim == 4 and p[0, 0].numel() > 1)]
         rest = [p for p in learnt if p.ndim <= 1]
-        groups = [{"params": points, "weight_decay": WEIGHT_DECAY}, {"params": rest, "weight_decay": 0.0}]
+        groups = [{"params": points, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
         self.parts: dict[str, torch.optim.Optimizer] = {
-            "muon": Muon(kernels, lr),
+            "muon": Muon(kernels, lr, weight_decay),
             "adamw": torch.optim.AdamW(groups, lr=lr),
         }
 
