@@ -5,6 +5,7 @@
     blur = qc_plugin.BlurSegmenter.load()(rgb_uint8_hwc)   # -> BlurMap at the picture's size
     regions = qc_plugin.RegionDetector.load()(rgb_uint8_hwc)
     patch = qc_plugin.LocalDeblurrer.load()(rgb_uint8_hwc)  # -> DeblurPatch: the rest untouched
+    frames = qc_plugin.report.read_frames("qc-reports")     # -> pandas.DataFrame, a row per scored frame
 
 Importing this package loads no runtime; each name brings what it needs when first used.
 """
@@ -49,6 +50,8 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "report":
+        return import_module("qc_plugin.report")
     if name not in _HOME:
         raise AttributeError(f"module 'qc_plugin' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -16,7 +17,6 @@ from qc_plugin.report.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     import pandas as pd
 
@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 _NEEDED = ("asset", "verdict", "flags", "coverage", "funnel", "findings", "provenance", "rules", "error")
 
 
-def read_frames(path: Path) -> pd.DataFrame:
+def read_frames(path: str | Path) -> pd.DataFrame:
     """Every scored frame of one report, or of all reports below a folder, as one row.
 
     Assets in error give none. Raises UsageError naming the file that is not a report.
     """
     import pandas as pd  # a second to import: paid by those who want a data frame
 
+    path = Path(path)
     paths = (
         sorted(p for p in path.rglob("*.parquet") if not p.name.startswith(".")) if path.is_dir() else [path]
     )

@@ -123,7 +123,10 @@ def _score(i: int) -> FrameScore:
                 n=1, region=face, measures={"blur_coverage": blur, "sharpness": f32(0.9 - blur), **severity}
             ),
             RegionScore(
-                n=1, region=palm, measures={"blur_coverage": hand}, skipped={"sharpness": "too flat to tell"}
+                n=1,
+                region=palm,
+                measures={"blur_coverage": hand, "blur_probability": hand},
+                skipped={"sharpness": "too flat to tell"},
             ),
         ),
         blur=encode_rle(mask) if mask.any() else None,

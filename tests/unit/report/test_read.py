@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import replace
 
 import pandas as pd
@@ -5,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import qc_plugin
 from qc_plugin.errors import UsageError
 from qc_plugin.report.read import read_frames, read_meta, read_report
 from qc_plugin.report.write import write_report
@@ -144,3 +147,15 @@ def test_a_finding_without_value_survives(tmp_path):
 def _rewrite(path, changed):
     table = pq.read_table(path)
     pq.write_table(table.replace_schema_metadata(table.schema.metadata | changed), path)
+
+
+def test_readers_are_reached_as_the_readme_says(tmp_path):
+    """In a process of its own: here other tests have imported the module long ago."""
+    write_report(fake_report(), tmp_path)
+    program = "import sys, qc_plugin; print(len(qc_plugin.report.read_frames(sys.argv[1])))"
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "120\n"
+    with pytest.raises(AttributeError, match=r"qc_plugin\.report' has no attribute 'read_frame'"):
+        qc_plugin.report.read_frame  # noqa: B018
