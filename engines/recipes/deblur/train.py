@@ -28,7 +28,7 @@ from torch import Tensor
 
 from engines.recipes.motion_blur.checkpoint import load, save
 from engines.recipes.motion_blur.data import parse_change, wait_while_paused
-from engines.recipes.motion_blur.optimiser import Together
+from engines.recipes.optimiser import Together
 
 from .data import Crops, Pairs, PairSet
 from .losses import LossWeights, analyser_loss, cells_moved, restorer_loss

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from .evaluate_photos import weighted_share
+from .evaluate_photos import weighted_share, window_of
 from .metrics import auc
 from .pictures import draw, panel
 from .predictor import LONG_SIDE_PX, Maps, Run, predict
@@ -44,11 +44,8 @@ def frames_of(clip: Path, wanted: set[int]) -> Iterator[tuple[int, np.ndarray]]:
 
 def measure(maps: Maps, box: list[float], threshold: float) -> dict[str, float]:
     """Of a box (fractions of the frame), weighted by evidence: share called blurred, and mean probability."""
-    height, width = maps.probability.shape
-    x0, y0, x1, y1 = box
-    rows = slice(int(y0 * height), max(int(np.ceil(y1 * height)), int(y0 * height) + 1))
-    columns = slice(int(x0 * width), max(int(np.ceil(x1 * width)), int(x0 * width) + 1))
-    probability, evidence = maps.probability[rows, columns], maps.evidence[rows, columns]
+    window = window_of(box, maps.probability.shape)
+    probability, evidence = maps.probability[window], maps.evidence[window]
     return {
         "coverage": weighted_share(probability >= threshold, evidence),
         "probability": weighted_share(probability, evidence),

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import torch
 
-from .evaluate_photos import LONG_SIDE_PX, face_boxes, weighted_share
+from .evaluate_photos import LONG_SIDE_PX, face_boxes, weighted_share, window_of
 from .exposure import convolve
 from .kernels import Motion, motion_kernel
 from .metrics import auc
@@ -39,10 +39,8 @@ PAIRS_A_CLIP = 12
 
 def mean_probability(maps: Maps, box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)) -> float:
     """Mean probability in a box (fractions), weighted by evidence."""
-    height, width = maps.probability.shape
-    rows = slice(int(box[1] * height), max(math.ceil(box[3] * height), int(box[1] * height) + 1))
-    columns = slice(int(box[0] * width), max(math.ceil(box[2] * width), int(box[0] * width) + 1))
-    return weighted_share(maps.probability[rows, columns], maps.evidence[rows, columns])
+    window = window_of(box, maps.probability.shape)
+    return weighted_share(maps.probability[window], maps.evidence[window])
 
 
 def shake(rgb: np.ndarray, extent_px: float, angle_rad: float) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from .predictor import LONG_SIDE_PX, Maps, Run, predict
 from .sources import split_names
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 FACE_CATEGORY = 1
@@ -79,19 +81,20 @@ def score_photo(
 ) -> PhotoScore:
     """Flagged shares of one photo."""
     flagged = maps.probability >= threshold
-    height, width = flagged.shape
-    shares = []
-    for x0, y0, x1, y1 in faces:
-        rows, columns = (
-            slice(int(y0 * height), int(np.ceil(y1 * height))),
-            slice(int(x0 * width), int(np.ceil(x1 * width))),
-        )
-        shares.append(weighted_share(flagged[rows, columns], maps.evidence[rows, columns]))
+    windows = [window_of(face, flagged.shape) for face in faces]
+    shares = [weighted_share(flagged[window], maps.evidence[window]) for window in windows]
     outlined = float((flagged & (maps.evidence >= floor)).mean())
     weighted = weighted_share(flagged, maps.evidence)
     return PhotoScore(bool(faces), float(flagged.mean()), outlined, weighted, shares)
 
 
+def window_of(box: Sequence[float], shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Rows and columns of a box given as fractions x0, y0, x1, y1, at least one of each."""
+    sides = ((box[1], box[3], shape[0]), (box[0], box[2], shape[1]))
+    rows, columns = (slice(int(a * n), max(math.ceil(b * n), int(a * n) + 1)) for a, b, n in sides)
+    return rows, columns
+
+
 def weighted_share(flagged: np.ndarray, evidence: np.ndarray) -> float:
-    """Coverage weighted by evidence: what the product's rules see."""
+    """Mean weighted by evidence: what the product's rules see."""
     return float((flagged * evidence).sum() / max(float(evidence.sum()), 1e-6))

@@ -24,13 +24,13 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from engines.recipes.mobilenet import WEIGHTS
+from engines.recipes.optimiser import Together
 
 from . import checkpoint
 from .curves import draw_curves
 from .data import Batch, Sampler, StoredSet, parse_change, prefetch, wait_while_paused
 from .losses import LossWeights, total_loss
 from .model import Segmenter, Widths
-from .optimiser import Together
 from .semantics import WithSemantics
 from .sources import shared_data
 

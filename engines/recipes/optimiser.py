@@ -2,7 +2,7 @@
 
 Muon (Jordan et al. 2024) turns the momentum of a weight matrix into the nearest matrix whose singular values
 are all about one, so that directions with small gradients are learnt as fast as those with large ones. Where
-steps are few, as on a CPU, that is worth many of them (CARD.md). A kernel (out, in, 3, 3) is taken as a
+steps are few, as on a CPU, it fits faster (docs/adr/0010). A kernel (out, in, 3, 3) is taken as a
 matrix of out rows. Steps are scaled to the root mean square of AdamW's (Liu et al. 2025, Muon is Scalable),
 so that both share one learning rate.
 """

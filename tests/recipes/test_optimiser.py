@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch")
 
 from engines.recipes.motion_blur.model import Segmenter, Widths  # noqa: E402
-from engines.recipes.motion_blur.optimiser import ADAMW_RMS, Muon, Together, orthogonal  # noqa: E402
+from engines.recipes.optimiser import ADAMW_RMS, Muon, Together, orthogonal  # noqa: E402
 
 pytestmark = pytest.mark.train
 SHAPES = st.tuples(st.integers(2, 40), st.integers(2, 120))
