@@ -63,6 +63,7 @@ def wait_while_paused() -> None:
 
 
 _PLANES = {"image": 3, "mask": 1, "extent": 1, "evidence": 1, "path": 2}
+TURNED = 0.3  # share of samples that may stand on their head: skies are above, but phones lie
 PATH_ZERO, PATH_STEPS = 128, 127  # path codes are kept as uint8
 
 
@@ -209,9 +210,10 @@ def prefetch(draw: Callable[[int], Batch], first: int, last: int, *, n_ahead: in
 
 
 def augment(batch: Batch, rng: np.random.Generator) -> Batch:
-    """Quarter turns and mirrors (they turn the motion with the picture), tone, tint and saturation."""
+    """Mirrors and some quarter turns (they turn the motion with the picture), tone, tint and saturation."""
     n = len(batch.image)
-    turns, mirrored = rng.integers(4, size=n), rng.random(n) < 0.5
+    turns = rng.integers(4, size=n) * (rng.random(n) < TURNED)
+    mirrored = rng.random(n) < 0.5
     planes = [getattr(batch, f.name).clone() for f in dataclasses.fields(Batch)]
     for turn in range(4):
         for mirror in (False, True):

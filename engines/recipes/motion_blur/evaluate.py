@@ -14,13 +14,15 @@ import numpy as np
 
 from .evaluate_clips import report_clips
 from .evaluate_pairs import report_faces, report_frames
-from .evaluate_photos import report_photos
+from .evaluate_photos import report_landscapes, report_photos
 from .evaluate_synthetic import DEFAULT_PACK, DEFAULT_SET, report_synthetic
 from .metrics import Curve
 from .pictures import draw, panel, read_rgb
 from .predictor import LONG_SIDE_PX, Run, open_runner, predict
+from .sources import WORK
 
 DEFAULT_DATA = Path(os.environ.get("QC_SHARED_DATA", Path(__file__).parents[4] / "shared/data"))
+LANDSCAPES = WORK / "landscapes" / "held_out"
 UNKNOWN = 0.5  # threshold and evidence floor of one part alone, when none are given
 
 
@@ -67,6 +69,7 @@ def main() -> None:
         "--synthetic", type=Path, default=DEFAULT_SET, help="frozen validation set made by data.py"
     )
     parser.add_argument("--pack", type=Path, default=DEFAULT_PACK)
+    parser.add_argument("--landscapes", type=Path, default=LANDSCAPES, help="sharp ones, where gathered")
     parser.add_argument("--threshold", type=float, help="default: chosen on the synthetic set")
     parser.add_argument("--evidence-floor", type=float, help="default: chosen on the synthetic set")
     parser.add_argument(
@@ -84,6 +87,8 @@ def main() -> None:
         report_dev(run, args.data, threshold, args.pictures)
     if args.only in (None, "photos"):
         report_photos(run, args.data, threshold, floor, args.pictures)
+        if args.landscapes.is_dir():
+            report_landscapes(run, args.landscapes, threshold, floor)
     if args.only in (None, "clips"):
         report_clips(run, args.data, threshold, args.pictures)
     if args.only in (None, "pairs"):

@@ -62,6 +62,20 @@ def report_photos(
     return row
 
 
+def report_landscapes(run: Run, folder: Path, threshold: float, floor: float) -> dict[str, float]:
+    """Print and return the same rows (percent) for the held-out photos that `landscapes` gathered."""
+    maps = [predict(run, read_rgb(file), long_side_px=LONG_SIDE_PX) for file in sorted(folder.iterdir())]
+    scores = [score_photo(m, [], threshold, floor) for m in maps]
+    row = {
+        "photos": len(scores),
+        "area_flagged": 100 * float(np.mean([s.flagged for s in scores])),
+        "area_outlined": 100 * float(np.mean([s.outlined for s in scores])),
+    }
+    for name, value in row.items():
+        print(f"landscapes {name:44s} {value:.2f}")
+    return row
+
+
 def face_boxes(data: Path) -> dict[str, list[tuple[float, float, float, float]]]:
     """Faces of every labelled photo as fractions of its sides: x0, y0, x1, y1, doubtful ones left out."""
     labels = json.loads((data / "regions" / "labels.json").read_text())

@@ -38,6 +38,7 @@ class Mixture:
     coverage: tuple[float, float, float] = (0.12, 0.66, 0.22)  # of a moving object: sharp, full, partial
     mask_centric: float = 0.5  # one object filling the view; else the whole picture with up to three objects
     background_defocus: float = 0.45
+    ground_defocus_px: float = 13.0  # largest radius of a ground out of focus
     sharp_objects: float = 0.6  # of sharp pictures: with objects, which stand before a defocused ground
     object_defocus: float = 0.15
     frame_softness: float = 0.45  # of sharp and whole-frame pictures
@@ -64,7 +65,16 @@ CLIPS = Mixture(  # what webcams and encoders make of people who move: soft ever
     background_defocus=0.3, frame_softness=0.3, sharpening=0.4, degraded=0.7, streamed=0.8,
     min_extent_px=2.0, extents=(0.25, 0.55, 0.20),
 )  # fmt: skip
-NAMED = {"pans": PANS, "clips": CLIPS}
+UNTOUCHED = Mixture(  # photos as they are, but for what cameras do: most of what a catalogue holds
+    stage=3, modes=(0.05, 0.05, 0.0, 0.05, 0.85), mask_centric=0.25, sharp_objects=0.0,
+    frame_softness=0.1, sharpening=0.4, degraded=0.25,
+)  # fmt: skip
+BOKEH = Mixture(  # long lenses wide open: grounds melt, the subject may move or not
+    stage=3, modes=(0.25, 0.12, 0.05, 0.03, 0.55), coverage=(0.25, 0.60, 0.15), background_defocus=0.9,
+    ground_defocus_px=36.0, sharp_objects=0.9, object_defocus=0.1, frame_softness=0.3, degraded=0.25,
+    extents=(0.15, 0.45, 0.40),
+)  # fmt: skip
+NAMED = {"pans": PANS, "clips": CLIPS, "untouched": UNTOUCHED, "bokeh": BOKEH}
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +282,9 @@ def draw_scene(seed: tuple[int, int], mix: Mixture, traits: Traits) -> Scene:
         layers=tuple(draw_layer(rng, mix, mode, photo, traits) for _ in range(n_layers)),
         background_motion=draw_motion(rng, mix) if mode in ("pan", "both") else None,
         frame_motion=draw_motion(rng, mix) if mode == "frame" else None,
-        background_defocus=draw_defocus(rng, 1.0, 13.0) if rng.random() < mix.background_defocus else None,
+        background_defocus=(
+            draw_defocus(rng, 1.0, mix.ground_defocus_px) if rng.random() < mix.background_defocus else None
+        ),
         frame_defocus=draw_defocus(rng, 0.7, 12.0) if whole and rng.random() < mix.frame_softness else None,
         depth=str(rng.choice(["even", "ramp", "blob"], p=[0.4, 0.3, 0.3])),
         camera=draw_camera(rng, mix),

@@ -75,25 +75,31 @@ def segment(rgb: np.ndarray, seed: int) -> np.ndarray:
     return labels.reshape(small.shape[:2]).astype(np.uint8)
 
 
-def pack(data: Path, folder: Path, *, quality: int = 93) -> int:
-    """Write every photo of both splits into `folder`; returns their number."""
+def listed_photos(data: Path, more: Path | None = None) -> list[tuple[str, str, Path]]:
+    """(split, name, file) of every photo; those of the folder `more` are trained on."""
+    further = sorted(more.iterdir()) if more else []
+    own = [(split, name, data / name) for split, names in split_names(data).items() for name in names]
+    return own + [("train", f"more/{file.name}", file) for file in further]
+
+
+def pack(photos: list[tuple[str, str, Path]], data: Path, folder: Path, *, quality: int = 93) -> int:
+    """Write photos, as `listed_photos` gives them, into `folder`; returns how many could be read."""
     index, shard, size = [], 0, 0
-    for split, names in split_names(data).items():
-        for name in names:
-            written = _pack_one(data, name, folder / str(shard), quality)
-            if written is None:
-                continue
-            index.append({"name": name, "split": split, "shard": shard})
-            size += written
-            if size > SHARD_BYTES:
-                shard, size = shard + 1, 0
+    for split, name, file in photos:
+        written = _pack_one(data, name, file, folder / str(shard), quality)
+        if written is None:
+            continue
+        index.append({"name": name, "split": split, "shard": shard})
+        size += written
+        if size > SHARD_BYTES:
+            shard, size = shard + 1, 0
     (folder / "index.json").write_text(json.dumps(index, indent=0))
     return len(index)
 
 
-def _pack_one(data: Path, name: str, folder: Path, quality: int) -> int | None:
+def _pack_one(data: Path, name: str, file: Path, folder: Path, quality: int) -> int | None:
     """Photo, matte, parts and segments at working size; bytes written, or None if it cannot be read."""
-    bgr = cv2.imread(str(data / name))
+    bgr = cv2.imread(str(file))
     if bgr is None:
         return None
     folder.mkdir(parents=True, exist_ok=True)
@@ -140,9 +146,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pack", type=Path, default=WORK / "pack")
     parser.add_argument("--data", type=Path, default=shared_data())
+    parser.add_argument("--more", type=Path, help="folder of further sharp photos to train on (`landscapes`)")
     parser.add_argument("--quality", type=int, default=93, help="JPEG; 85 packs into 70 MB for a journey")
     args = parser.parse_args()
-    print(f"{pack(args.data, args.pack, quality=args.quality)} photos in {args.pack}")
+    photos = listed_photos(args.data, args.more)
+    print(f"{pack(photos, args.data, args.pack, quality=args.quality)} photos in {args.pack}")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,10 @@ torch = pytest.importorskip("torch")
 from engines.recipes.motion_blur import views  # noqa: E402
 from engines.recipes.motion_blur.kernels import Defocus, Motion  # noqa: E402
 from engines.recipes.motion_blur.scene import (  # noqa: E402
+    BOKEH,
     EASY,
     MODES,
+    UNTOUCHED,
     Camera,
     CutOut,
     Mixture,
@@ -134,6 +136,19 @@ def test_extents_stay_in_range_and_easy_ones_are_plain(photos):
         extents = [m.extent_px for s in drawn for m in (s.background_motion, s.frame_motion) if m]
         assert least <= min(extents) < 2 * least
         assert 40 < max(extents) <= 75
+
+
+def test_a_named_mixture_changes_what_it_says_and_leaves_the_default_draws_alone(photos):
+    about = traits(photos)
+    usual, melted = ([draw_scene((7, i), mix, about) for i in range(300)] for mix in (Mixture(), BOKEH))
+    radii = [
+        [s.background_defocus.radius_px for s in drawn if s.background_defocus] for drawn in (usual, melted)
+    ]
+    assert 10 < max(radii[0]) <= 13
+    assert 25 < max(radii[1]) <= 36
+    assert usual == [draw_scene((7, i), Mixture(ground_defocus_px=13.0), about) for i in range(300)]
+    untouched = [draw_scene((8, i), UNTOUCHED, about) for i in range(300)]
+    assert np.mean([s.mode == "sharp" and not s.layers for s in untouched]) == pytest.approx(0.85, abs=0.06)
 
 
 def test_all_six_kinds_appear_in_the_last_stage_only(photos):
