@@ -99,7 +99,7 @@ def silence(network: Segmenter) -> None:
 
 def measure(checkpoint: Path, data: Path, synthetic: Path, pack: Path) -> dict[str, float]:
     """Best IoU and AUC on the synthetic set and on dev-cuhk; defocus called motion at the latter's best."""
-    run = open_runner(checkpoint, n_threads=1)
+    run = open_runner(checkpoint, n_threads=1, prior=None)
     scored = score_set(run, synthetic, pack)
     curve = curve_of(scored, list(range(len(scored.scenes))))
     motion, defocus = (score_dev(run, data, kind, None) for kind in ("motion", "defocus"))

@@ -18,7 +18,7 @@ from .evaluate_photos import report_landscapes, report_photos
 from .evaluate_synthetic import DEFAULT_PACK, DEFAULT_SET, report_synthetic
 from .metrics import Curve
 from .pictures import draw, panel, read_rgb
-from .predictor import LONG_SIDE_PX, Run, open_runner, predict
+from .predictor import LONG_SIDE_PX, PRIOR, Run, open_runner, predict
 from .sources import WORK
 
 DEFAULT_DATA = Path(os.environ.get("QC_SHARED_DATA", Path(__file__).parents[4] / "shared/data"))
@@ -75,10 +75,11 @@ def main() -> None:
     parser.add_argument(
         "--only", choices=("synthetic", "dev", "photos", "clips", "pairs"), help="one part instead of all"
     )
+    parser.add_argument("--prior", type=float, default=PRIOR, help="0: every cell judged alone")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--pictures", type=Path, help="folder for PNGs to look at")
     args = parser.parse_args()
-    run = open_runner(args.network, n_threads=args.threads)
+    run = open_runner(args.network, n_threads=args.threads, prior=args.prior or None)
     threshold, floor = args.threshold, args.evidence_floor
     if args.only in (None, "synthetic"):
         threshold, floor = report_synthetic(run, args.synthetic, args.pack, threshold, floor)

@@ -20,7 +20,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .checkpoint import load_network
 from .model import EXTENT_FULL_SCALE_PX, SIZE_MULTIPLE, STRIDE, ConvNorm, Segmenter
-from .predictor import LONG_SIDE_PX
+from .predictor import LONG_SIDE_PX, PRIOR
 
 ENGINE_DIR = Path(__file__).parents[2] / "motion_blur"
 OPSET = 18
@@ -173,6 +173,7 @@ def contract(model_path: Path, *, version: str, threshold: float, evidence_floor
             "stride": STRIDE,
             "threshold": threshold,
             "evidence_floor": evidence_floor,
+            "prior": PRIOR,
             "extent_full_scale_px": int(EXTENT_FULL_SCALE_PX),
         },
     }

@@ -5,22 +5,32 @@ Evaluation runs the exported file where it can: what is measured is what ships.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
 import torch
 
+from qc_plugin.stages.context import judge_by_the_rest
+
 from .checkpoint import load_network
 from .model import SIZE_MULTIPLE, STRIDE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 LONG_SIDE_PX = 512  # analysis scale: more accurate on dev-cuhk than 640, at 0.64 of the cost (CARD.md)
-Run = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]  # (1, 3, H, W) -> three (1, 1, h, w)
+PRIOR = 0.39  # share of blur, by evidence, of the full mixture and of the validation set
+ThreeMaps = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+class Run(Protocol):
+    """A network and what the product makes of its answer."""
+
+    def __call__(self, image: np.ndarray, shown: tuple[int, int] | None = None) -> ThreeMaps:
+        """(1, 3, H, W) -> probability, intensity, evidence (1, 1, h, w); `shown`: h, w without padding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,39 +42,53 @@ class Maps:
     evidence: np.ndarray
 
 
-def open_runner(path: Path, *, n_threads: int = 2) -> Run:
-    """A function that runs the network at `path`: .onnx by OpenVINO in fp32, .pt or .npz by torch."""
-    return _onnx_runner(path, n_threads) if path.suffix == ".onnx" else _torch_runner(path, n_threads)
+def open_runner(path: Path, *, n_threads: int = 2, prior: float | None = PRIOR) -> Run:
+    """A function that runs the network at `path`: .onnx by OpenVINO in fp32, .pt or .npz by torch.
+
+    With a `prior`, cells that lack evidence are judged by the rest of their picture, as in the product.
+    """
+    infer = _onnx_runner(path, n_threads) if path.suffix == ".onnx" else _torch_runner(path, n_threads)
+
+    def run(image: np.ndarray, shown: tuple[int, int] | None = None) -> ThreeMaps:
+        maps = infer(image)
+        rows, columns = shown or maps[0].shape[2:]
+        probability, intensity, evidence = (m[:, :, :rows, :columns] for m in maps)
+        if prior is not None:
+            judged = judge_by_the_rest(probability[0, 0], evidence[0, 0], prior)
+            probability = judged[None, None]
+        return probability, intensity, evidence
+
+    return run
 
 
-def _onnx_runner(path: Path, n_threads: int) -> Run:
+def _onnx_runner(path: Path, n_threads: int) -> Callable[[np.ndarray], ThreeMaps]:
     import openvino
 
     settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": n_threads}
     request = openvino.Core().compile_model(path, "CPU", settings).create_infer_request()
 
-    def run(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def infer(image: np.ndarray) -> ThreeMaps:
         request.infer({"image": image})
         return tuple(
             request.get_tensor(name).data.copy() for name in ("probability", "intensity", "evidence")
         )
 
-    return run
+    return infer
 
 
-def _torch_runner(path: Path, n_threads: int) -> Run:
+def _torch_runner(path: Path, n_threads: int) -> Callable[[np.ndarray], ThreeMaps]:
     torch.set_num_threads(n_threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network = load_network(path).to(device, memory_format=torch.channels_last)
 
-    def run(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def infer(image: np.ndarray) -> ThreeMaps:
         with torch.inference_mode():
             out = network(torch.from_numpy(image).to(device))
             return tuple(
                 torch.sigmoid(m).cpu().numpy() for m in (out.probability, out.intensity, out.evidence)
             )
 
-    return run
+    return infer
 
 
 def predict(run: Run, rgb: np.ndarray, *, long_side_px: int | None = None) -> Maps:
@@ -76,7 +100,8 @@ def predict(run: Run, rgb: np.ndarray, *, long_side_px: int | None = None) -> Ma
     h, w = rgb.shape[:2]
     padded = cv2.copyMakeBorder(rgb, 0, -h % SIZE_MULTIPLE, 0, -w % SIZE_MULTIPLE, cv2.BORDER_REFLECT_101)
     image = np.ascontiguousarray(padded.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
-    return Maps(*(_enlarge(m[0, 0], (h, w), (height, width)) for m in run(image)))
+    maps = run(image, shown=(-(-h // STRIDE), -(-w // STRIDE)))
+    return Maps(*(_enlarge(m[0, 0], (h, w), (height, width)) for m in maps))
 
 
 def _enlarge(cells: np.ndarray, unpadded: tuple[int, int], wanted: tuple[int, int]) -> np.ndarray:
