@@ -4,7 +4,7 @@ Around the network of a blur engine are put, as ONNX operators that any back-end
 
 - before it: uint8 RGB frames, reduced to the analysis scale by area (as `cv2.INTER_AREA` does, rounded to
   8 bits as there), padded by reflection, brought to the range of the input;
-- behind it: the threshold, and for each box of a frame the sums that `scoring.blur.region_blur` is made of.
+- behind it: `context`, the threshold, and for each box the sums that `scoring.blur.region_blur` is made of.
 
 The result is an engine of its own for one frame size: `write_frame_engine` makes its folder, `load_spec`
 reads it, and `region_values` turns its sums into measures. No kernel is written by hand, so all of it is
@@ -22,6 +22,7 @@ import yaml
 
 from qc_plugin.errors import EngineError
 from qc_plugin.inference import onnx_precision
+from qc_plugin.inference.context import add_judging
 from qc_plugin.inference.spec import EngineSpec, load_spec
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def _around(spec: EngineSpec, size: FrameSize) -> bytes:
     model = onnx_precision.plain(spec.read_model())
     before, behind = _Graph(), _Graph()
     _add_reading(before, size, model.graph.input[0].name, spec)
-    _add_sums(behind, size, float(str(spec.params["threshold"])))
+    _add_sums(behind, size, spec)
     inner = list(model.graph.node)
     onnx_precision.replace_nodes(model.graph, [*before.nodes, *inner, *behind.nodes])
     model.graph.initializer.extend([*before.constants, *behind.constants])
@@ -160,15 +161,8 @@ def _add_reading(graph: _Graph, size: FrameSize, image: str, spec: EngineSpec) -
         order = graph.constant("bgr", [2, 1, 0], np.int64)
         planes = graph.add("Gather", [planes, order], "bgr_planes", axis=1)
     reduced = _reduce(graph, size, planes)
-    pads = [
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        *(padded - side for padded, side in zip(size.padded, size.analysis, strict=True)),
-    ]
+    spare = (padded - side for padded, side in zip(size.padded, size.analysis, strict=True))
+    pads = [*[0] * 6, *spare]
     whole = graph.add("Pad", [reduced, graph.constant("frame_pads", pads, np.int64)], "whole", mode="reflect")
     low, high = spec.inputs[0].range or (0.0, 1.0)
     scaled = graph.add("Mul", [whole, graph.constant("unit", (high - low) / 255.0)], "scaled")
@@ -203,13 +197,16 @@ def area_weights(n_from: int, n_to: int) -> NDArray[np.float32]:
     return np.asarray(np.clip(covered, 0.0, 1.0) / ratio, dtype=np.float32)
 
 
-def _add_sums(graph: _Graph, size: FrameSize, threshold: float) -> None:
+def _add_sums(graph: _Graph, size: FrameSize, spec: EngineSpec) -> None:
     """Maps and boxes -> sums. Cells of the padding are cut off first."""
     from onnx import TensorProto
 
     cut = [graph.constant(name, values, np.int64) for name, values in _cut_to(size.cells).items()]
     maps = {name: graph.add("Slice", [name, *cut], f"seen_{name}") for name in _MAPS}
-    above = graph.add("Greater", [maps["probability"], graph.constant("threshold", threshold)], "above")
+    if (prior := spec.params.get("prior")) is not None:
+        maps["probability"] = add_judging(graph, maps["probability"], maps["evidence"], float(str(prior)))
+    threshold = graph.constant("threshold", float(str(spec.params["threshold"])))
+    above = graph.add("Greater", [maps["probability"], threshold], "above")
     blurred = graph.add("Cast", [above], "blurred", to=TensorProto.FLOAT)
     hit = graph.add("Mul", [maps["evidence"], blurred], "hit")
     levels = np.arange(1, N_LEVELS + 1, dtype=np.float32).reshape(1, -1, 1, 1) / N_LEVELS

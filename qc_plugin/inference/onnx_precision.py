@@ -6,9 +6,9 @@ torch nor the recipe; it needs the `onnx` package, which comes with the extra [g
 
 What stays in fp32, by rule and not by name, so that a retrained network is treated alike:
 
-- the *stem*: everything upstream of a logarithm (or power, root, exponential), and everything before the
-  first trained layer. The segmenter takes the log of band energies; one 8-bit step of luma is as large as
-  the texture it looks for, and fp16 loses it;
+- the *stem*: everything upstream of a logarithm (or power, root, exponential) that a trained layer reads,
+  and everything before the first trained layer. The segmenter takes the log of band energies; one 8-bit
+  step of luma is as large as the texture it looks for, and fp16 loses it;
 - the *tail*: the last trained layer of every output and all behind it (boxes in px, sigmoids);
 - shapes, scales and whatever operator is not listed in `_HALF_OPS`.
 """
@@ -70,13 +70,14 @@ def with_outputs(content: bytes, names: list[str]) -> bytes:
 
 def half_nodes(graph: GraphProto) -> set[int]:
     """Positions of the nodes that compute in fp16."""
-    wide = _upstream(graph, {n for n, node in enumerate(graph.node) if node.op_type in _WIDE_RANGE})
     fixed = {tensor.name for tensor in graph.initializer}
     heavy = {n for n, node in enumerate(graph.node) if node.op_type in _HEAVY and fixed & set(node.input)}
+    trained = _upstream(graph, heavy)
+    wide = _upstream(graph, {n for n in trained if graph.node[n].op_type in _WIDE_RANGE})
     outputs = {value.name for value in graph.output}
     maker = makers(graph)
     half: set[int] = set()
-    for n in sorted(_upstream(graph, heavy) - wide):  # ONNX keeps nodes in an order they can be computed in
+    for n in sorted(trained - wide):  # ONNX keeps nodes in an order they can be computed in
         node = graph.node[n]
         fed = n in heavy or any(maker.get(name) in half for name in node.input)
         if fed and node.op_type in _HALF_OPS and not outputs & set(node.output):

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import torch
 
-from qc_plugin.stages.context import judge_by_the_rest
+from qc_plugin.inference.context import judge_by_the_rest
 
 from .checkpoint import load_network
 from .model import SIZE_MULTIPLE, STRIDE

@@ -55,9 +55,11 @@ def size_of(spec, height, width):
     return FrameSize(scale.original, scale.analysis, scale.padded, 4)
 
 
-@pytest.fixture(scope="module")
-def spec(tmp_path_factory):
-    return load_spec(write_engine(tmp_path_factory.mktemp("engine") / "tiny", small_network()))
+@pytest.fixture(scope="module", params=[{}, {"prior": 0.1}], ids=["cells alone", "cells in context"])
+def spec(tmp_path_factory, request):
+    folder = tmp_path_factory.mktemp("engine") / "tiny"
+    params = {"stride": 4, "threshold": 0.5, "evidence_floor": 0.15, "extent_full_scale_px": 24}
+    return load_spec(write_engine(folder, small_network(), params=params | request.param))
 
 
 @pytest.mark.parametrize("size", SIZES)
