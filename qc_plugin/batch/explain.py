@@ -11,12 +11,17 @@ from qc_plugin.decode.limits import PROFILES
 from qc_plugin.errors import UsageError
 from qc_plugin.isolation.looks import Wanted
 from qc_plugin.isolation.samples import open_samples
+from qc_plugin.pipeline.seen import seen
 from qc_plugin.report.read import read_report
+from qc_plugin.stages.optical_flow import judge_by_motion
 from qc_plugin.stages.pictures import heat_map, write_png
 from qc_plugin.stages.segment import BlurSegmenter
 from qc_plugin.types import DECISION_ORDER, AssetReport, Frame, FrameRow
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from qc_plugin.config import RunConfig
 
 
@@ -40,10 +45,10 @@ def explain_frame(
     report = read_report(report_path)
     row = row_at(report, frame_index)
     source = source_of(report, asset)
-    frame = _decode(source, report, frame_index, config)
+    frame, moved = _decode(source, report, frame_index, config)
     segmenter = BlurSegmenter.load(backend=config.backend, precision=config.precision, threads=config.threads)
     target = out or Path(f"{source.stem}-frame-{frame_index}-blur.png")
-    write_png(target, heat_map(frame.rgb, segmenter(frame.rgb)))
+    write_png(target, heat_map(frame.rgb, judge_by_motion(segmenter(frame.rgb), moved)))
     return Explanation((*_sentences(row), *_better(report, row), f"heat map: {target}"), target)
 
 
@@ -71,14 +76,16 @@ def source_of(report: AssetReport, given: Path | None) -> Path:
     return path
 
 
-def _decode(path: Path, report: AssetReport, frame_index: int, config: RunConfig) -> Frame:
+def _decode(
+    path: Path, report: AssetReport, frame_index: int, config: RunConfig
+) -> tuple[Frame, NDArray[np.float32] | None]:
     # `frame_index` counts decoded frames, and seeking lands wrong in some containers: read from the start.
     wanted = Wanted(sample=report.provenance.sample, indices=(frame_index,))
     asset, limits = replace(report.asset, path=str(path)), PROFILES[config.limits]
     with open_samples(asset, wanted, reader=config.reader, limits=limits, sandbox=config.sandbox) as samples:
-        for look in samples.looks():
+        for look in seen(samples.looks()):
             if look.frame is not None:
-                return look.frame
+                return look.frame, look.moved
     raise UsageError(f"{path}: frame {frame_index} could not be decoded again; check the asset again")
 
 

@@ -13,14 +13,19 @@ from qc_plugin.decode.limits import PROFILES
 from qc_plugin.errors import AssetError, UsageError
 from qc_plugin.isolation.looks import Wanted
 from qc_plugin.isolation.samples import open_samples
+from qc_plugin.pipeline.seen import seen
 from qc_plugin.report.read import read_report
 from qc_plugin.report.repairs import repaired_pictures
 from qc_plugin.report.review import ReviewAsset, ReviewPictures, shared, write_review
+from qc_plugin.stages.optical_flow import judge_by_motion
 from qc_plugin.stages.pictures import decode_jpeg, heat_overlay, sheet_jpeg
 from qc_plugin.stages.segment import BlurSegmenter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from qc_plugin.config import RunConfig
     from qc_plugin.types import AssetReport, Frame, FrameRow
@@ -115,10 +120,11 @@ def _pictures(
     """The wanted frames of one asset; one that moved, changed or cannot be read gives the reason."""
     found = _Found()
     try:
-        for frame in _frames(_locate(report, folder), report, wanted, config):
+        for frame, moved in _frames(_locate(report, folder), report, wanted, config):
             found.frames[frame.index] = sheet_jpeg(frame.rgb)
             if segmenter is not None:
-                found.heat[frame.index] = heat_overlay(segmenter(frame.rgb))
+                blur = judge_by_motion(segmenter(frame.rgb), moved)
+                found.heat[frame.index] = heat_overlay(blur)
     except (AssetError, UsageError, OSError) as error:
         found.why_not = str(error)
     if not found.why_not and len(found.frames) < len(wanted):
@@ -126,12 +132,16 @@ def _pictures(
     return found
 
 
-def _frames(path: Path, report: AssetReport, wanted: set[int], config: RunConfig) -> Iterator[Frame]:
+def _frames(
+    path: Path, report: AssetReport, wanted: set[int], config: RunConfig
+) -> Iterator[tuple[Frame, NDArray[np.float32] | None]]:
     # As `explain` does: read from the start, because seeking lands wrong in some containers.
     frames = Wanted(sample=report.provenance.sample, indices=tuple(sorted(wanted)))
     asset, limits = replace(report.asset, path=str(path)), PROFILES[config.limits]
     with open_samples(asset, frames, reader=config.reader, limits=limits, sandbox=config.sandbox) as samples:
-        yield from (look.frame for look in samples.looks() if look.frame is not None)
+        for look in seen(samples.looks()):
+            if look.frame is not None:
+                yield look.frame, look.moved
 
 
 def _locate(report: AssetReport, folder: Path | None) -> Path:

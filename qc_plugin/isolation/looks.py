@@ -27,7 +27,10 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which frames come as RGB: those of `sample`, or those with the decode ordinals `indices`."""
+    """Which frames come as RGB: those of `sample`, or those with the decode ordinals `indices`.
+
+    Previews come of all frames; under `indices` of the wanted ones and their neighbours.
+    """
 
     sample: str = "2fps"
     indices: tuple[int, ...] | None = None
@@ -94,13 +97,13 @@ class _Video:
                 yield Look(frame.preview, frame.to_frame() if chosen else None)
                 frame.release()
             return
-        left = set(wanted.indices)
+        indices = set(wanted.indices)
+        beside = {index + step for index in indices for step in (-1, 0, 1)}
         for frame in decoded:
-            if frame.index in left:
-                left.discard(frame.index)
-                yield Look(frame.preview, frame.to_frame())
+            if frame.index in beside:
+                yield Look(frame.preview, frame.to_frame() if frame.index in indices else None)
             frame.release()
-            if not left:
+            if frame.index >= max(beside, default=0):
                 return
 
 

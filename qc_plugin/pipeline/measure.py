@@ -15,10 +15,12 @@ from qc_plugin.errors import TemporaryError, UnsupportedAsset
 from qc_plugin.isolation.looks import Look, Wanted
 from qc_plugin.isolation.samples import open_samples
 from qc_plugin.pipeline.extra import with_extra
+from qc_plugin.pipeline.seen import seen
 from qc_plugin.scoring.measures import FrameFacts, MeasureLimits, score_frame
 from qc_plugin.stages.ahead import Ahead
 from qc_plugin.stages.detectors import Detectors
 from qc_plugin.stages.lost_faces import LostFaces
+from qc_plugin.stages.optical_flow import judge_by_motion
 from qc_plugin.stages.regions import track
 from qc_plugin.stages.segment import BlurSegmenter
 from qc_plugin.stages.sharpness import sharpness
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Executor
     from contextlib import AbstractContextManager
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from qc_plugin.config import RunConfig
     from qc_plugin.isolation.samples import InProcess, Samples
@@ -91,11 +96,12 @@ class Engines:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sampled:
-    """A sampled frame with what the cheap pass said about it."""
+    """A sampled frame with what the cheap pass said about it; `moved` as in `Seen`."""
 
     frame: Frame
     technical: Mapping[str, float]
     phash: int
+    moved: NDArray[np.float32] | None = None
 
 
 @dataclass(slots=True)
@@ -181,10 +187,11 @@ def _opened(asset: Asset, config: RunConfig) -> AbstractContextManager[Samples |
 
 def _sampled(looks: Iterable[Look], shots: ShotDetector) -> Iterator[Sampled]:
     """The frames to score; every other frame is seen by the shot detector only and never became RGB."""
-    for look in looks:
+    for look in seen(looks):
         shots.update(look.preview)
         if look.frame is not None:
-            yield Sampled(look.frame, measure_preview(look.preview), perceptual_hash(look.preview))
+            technical, phash = measure_preview(look.preview), perceptual_hash(look.preview)
+            yield Sampled(look.frame, technical, phash, look.moved)
 
 
 def _note(measured: Measured, samples: Samples | InProcess) -> None:
@@ -209,6 +216,7 @@ def score_samples(batch: list[Sampled], engines: Engines, measured: Measured) ->
     frames = [sample.frame for sample in batch]
     with timed(measured.seconds, "networks"):
         maps, found = engines.look(frames)
+    maps = [judge_by_motion(blur, sample.moved) for blur, sample in zip(maps, batch, strict=True)]
     with timed(measured.seconds, "measure"):
         return [
             _measure(sample, blur, measured.lost.carry(sample.frame, regions, blur, sample.phash), measured)
@@ -233,7 +241,7 @@ def _measure(sample: Sampled, blur: BlurMap, regions: list[Region], measured: Me
         technical=sample.technical,
         phash=sample.phash,
     )
-    measured.pictures.add(frame.index, frame.rgb)
+    measured.pictures.add(frame.index, frame.rgb, sample.moved)
     # No limits yet: what is stored must serve every rule set; `apply_limits` comes with the rules.
     return score_frame(
         facts,

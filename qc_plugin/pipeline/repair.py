@@ -20,6 +20,7 @@ from qc_plugin.scoring.measures import FrameFacts, MeasureLimits, apply_limits, 
 from qc_plugin.scoring.selection import rounded, select, selection_of
 from qc_plugin.stages.deblur import DeblurPatch, LocalDeblurrer
 from qc_plugin.stages.motion_paths import reblur
+from qc_plugin.stages.optical_flow import judge_by_motion
 from qc_plugin.stages.pictures import cut
 from qc_plugin.stages.sharpness import sharpness
 from qc_plugin.types import Finding, Frame, FrameJudgement, FrameRow, FrameScore, RegionScore, Repair
@@ -34,9 +35,10 @@ if TYPE_CHECKING:
     from qc_plugin.scoring.ruleset import RuleSet
     from qc_plugin.stages.segment import BlurSegmenter
     from qc_plugin.stages.spool import PictureSpool
-    from qc_plugin.types import AssetReport, Box
+    from qc_plugin.types import AssetReport, BlurMap, Box
 
     Rgb = NDArray[np.uint8]
+    Displacement = NDArray[np.float32]
 
 _COARSE_CELLS = 12  # along the longer side of a region: what makes out a face, not how sharp it is
 _MARGIN = 0.1  # of a region's size: a smear reaches over the box
@@ -72,7 +74,9 @@ def repair_frames(
     receipts: dict[int, Repair] = {}
     for row in due[: rules.repair.frames]:
         index = row.score.frame_index
-        receipts[index], picture = repair_frame(row, pictures.rgb(index), bench, rules)
+        receipts[index], picture = repair_frame(
+            row, pictures.rgb(index), bench, rules, moved=pictures.moved(index)
+        )
         if picture is not None:
             repaired.add(index, picture)
     use = bench.deblurrer().session.use
@@ -94,10 +98,15 @@ def _open(backend: str, precision: str, threads: int | None) -> LocalDeblurrer:
     return LocalDeblurrer.load(backend=backend, precision=precision, threads=threads)
 
 
-def repair_frame(row: FrameRow, rgb: Rgb, bench: Bench, rules: RuleSet) -> tuple[Repair, Rgb | None]:
-    """The receipt of one frame, and its repaired picture if it was accepted."""
+def repair_frame(
+    row: FrameRow, rgb: Rgb, bench: Bench, rules: RuleSet, *, moved: Displacement | None = None
+) -> tuple[Repair, Rgb | None]:
+    """The receipt of one frame, and its repaired picture if it was accepted.
+
+    `moved` is what the frame was judged by too: without it the repaired one would look better for nothing.
+    """
     asked = [finding for finding in row.judgement.findings if finding.action == "deblur"]
-    attempt = _attempt(row.score, asked, rgb, bench, rules)
+    attempt = _attempt(row.score, asked, rgb, bench, rules, moved)
     changed = int((attempt.patch.rgb != rgb).any(axis=2).sum())
     worst = max(asked, key=_distance)
     after = next((f for f in attempt.judgement.findings if f.rule_id == worst.rule_id), worst)
@@ -190,18 +199,29 @@ def boxes_of(score: FrameScore, asked: list[Finding], rules: RuleSet) -> list[Bo
     return list(boxes)
 
 
-def _attempt(score: FrameScore, asked: list[Finding], rgb: Rgb, bench: Bench, rules: RuleSet) -> Attempt:
+def _attempt(
+    score: FrameScore,
+    asked: list[Finding],
+    rgb: Rgb,
+    bench: Bench,
+    rules: RuleSet,
+    moved: Displacement | None,
+) -> Attempt:
     height, width = rgb.shape[:2]
     boxes = boxes_of(score, asked, rules) or [(0.0, 0.0, float(width), float(height))]
     patch = bench.deblurrer().repair(rgb, [_grown(box) for box in boxes])
-    again = apply_limits(as_stored(_rescored(score, patch.rgb, bench.segmenter)), rules.limits)
+    blur = judge_by_motion(bench.segmenter.segment([_frame(score, patch.rgb)])[0], moved)
+    again = apply_limits(as_stored(_rescored(score, patch.rgb, blur)), rules.limits)
     return Attempt(boxes, patch, again, judge_measured(again, rules))
 
 
-def _rescored(score: FrameScore, rgb: Rgb, segmenter: BlurSegmenter) -> FrameScore:
+def _frame(score: FrameScore, rgb: Rgb) -> Frame:
+    return Frame(score.frame_index, score.pts_s, score.duration_s, rgb)
+
+
+def _rescored(score: FrameScore, rgb: Rgb, blur: BlurMap) -> FrameScore:
     """`score` with blur and sharpness measured anew on the repaired picture, in the same regions."""
     height, width = rgb.shape[:2]
-    frame = Frame(score.frame_index, score.pts_s, score.duration_s, rgb)
     regions = [scored.region for scored in score.regions]
     whole, *rest = sharpness(rgb, [(0.0, 0.0, float(width), float(height)), *(r.box_xyxy for r in regions)])
     facts = FrameFacts(
@@ -220,7 +240,7 @@ def _rescored(score: FrameScore, rgb: Rgb, segmenter: BlurSegmenter) -> FrameSco
         regions=regions,
         sharpness_frame=whole,
         sharpness_regions=rest,
-        blur_map=segmenter.segment([frame])[0],
+        blur_map=blur,
         limits=MeasureLimits(),
     )
     pairs = {(r.region.kind, r.n): r for r in new.regions}

@@ -10,6 +10,7 @@ from qc_plugin.isolation.looks import Wanted
 from qc_plugin.isolation.samples import open_samples
 from qc_plugin.pipeline.extra import with_extra
 from qc_plugin.pipeline.measure import Engines, Measured, Sampled, score_samples
+from qc_plugin.pipeline.seen import seen
 from qc_plugin.stages.spool import PictureSpool
 from qc_plugin.stages.technical import measure_preview, perceptual_hash
 from qc_plugin.types import Asset
@@ -43,7 +44,8 @@ def _sampled(path: Path, frame_index: int, config: RunConfig, kind: AssetKind) -
     wanted = Wanted(sample=config.sample, indices=(frame_index,))
     asset, limits = Asset(id="", path=str(path), kind=kind), PROFILES[config.limits]
     with open_samples(asset, wanted, reader=config.reader, limits=limits, sandbox=config.sandbox) as samples:
-        for look in samples.looks():
+        for look in seen(samples.looks()):
             if look.frame is not None:
-                return Sampled(look.frame, measure_preview(look.preview), perceptual_hash(look.preview))
+                technical, phash = measure_preview(look.preview), perceptual_hash(look.preview)
+                return Sampled(look.frame, technical, phash, look.moved)
     raise UsageError(f"{path}: frame {frame_index} could not be decoded again; check the asset again")

@@ -56,6 +56,7 @@ def test_artwork_is_one_look(tmp_path):
 def test_frames_by_number_and_an_early_end(clip):
     got, _ = looks(clip, wanted=Wanted(indices=(2,)))
     assert [look.preview.index for look in got if look.frame is not None] == [2]
+    assert [look.preview.index for look in got] == [1, 2, 3]  # what is beside it tells its motion
     with open_samples(clip, sandbox="off") as samples:
         next(samples.looks())
         assert samples.stats.n_decoded == 1

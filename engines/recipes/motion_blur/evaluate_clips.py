@@ -1,17 +1,23 @@
 """Hands and faces of real clips, labelled by eye: what tells blurred from sharp?
 
 Coverage (above the threshold) and mean probability, both weighted by evidence: the product's `blur_coverage`
-and `blur_probability`.
+and `blur_probability`; of each frame alone, and judged by its motion too, as the product does with video.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
+
+from qc_plugin.decode.limits import DEFAULT_LIMITS
+from qc_plugin.isolation.looks import Wanted, open_source
+from qc_plugin.pipeline.seen import seen
+from qc_plugin.stages.optical_flow import judge_by_motion
+from qc_plugin.types import BlurMap
 
 from .evaluate_photos import weighted_share, window_of
 from .metrics import auc
@@ -20,6 +26,10 @@ from .predictor import LONG_SIDE_PX, Maps, Run, predict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from qc_plugin.types import Frame
 
 LABELS = Path(__file__).with_name("clip_labels.json")
 LOOK_AT = (  # clip, frames: what must be seen in them is in the card
@@ -30,16 +40,19 @@ LOOK_AT = (  # clip, frames: what must be seen in them is in the card
 )
 
 
-def frames_of(clip: Path, wanted: set[int]) -> Iterator[tuple[int, np.ndarray]]:
-    """Index and (H, W, 3) uint8 RGB of the wanted frames, in decode order."""
-    capture, index = cv2.VideoCapture(str(clip)), 0
-    while wanted and index <= max(wanted):
-        read, bgr = capture.read()
-        if not read:
-            return
-        if index in wanted:
-            yield index, cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-        index += 1
+def frames_of(clip: Path, wanted: set[int]) -> Iterator[tuple[Frame, NDArray[np.float32] | None]]:
+    """The wanted frames with their displacement, in decode order; none beyond the end of the clip."""
+    frames = Wanted(indices=tuple(sorted(wanted)))
+    with open_source(clip, "video", frames, reader="pyav", limits=DEFAULT_LIMITS) as source:
+        for look in seen(source.looks()):
+            if look.frame is not None:
+                yield look.frame, look.moved
+
+
+def in_motion(maps: Maps, moved: NDArray[np.float32] | None) -> Maps:
+    """Maps of a frame judged by its displacement, as the product judges video."""
+    blur = BlurMap(0, maps.probability, maps.intensity, maps.evidence)
+    return replace(maps, probability=judge_by_motion(blur, moved).probability)
 
 
 def measure(maps: Maps, box: list[float], threshold: float) -> dict[str, float]:
@@ -54,24 +67,37 @@ def measure(maps: Maps, box: list[float], threshold: float) -> dict[str, float]:
 
 def report_clips(run: Run, data: Path, threshold: float, pictures: Path | None) -> dict[str, float]:
     """AUC on the clips for choosing and for scoring, and the frames to look at."""
-    boxes = json.loads(LABELS.read_text())["boxes"]
-    for clip in sorted({b["clip"] for b in boxes}):
-        mine = [b for b in boxes if b["clip"] == clip]
-        for index, rgb in frames_of(data / "video" / clip, {b["frame"] for b in mine}):
-            maps = predict(run, rgb, long_side_px=LONG_SIDE_PX)
-            for box in (b for b in mine if b["frame"] == index):
-                box.update(measure(maps, box["box"], threshold))
     row = {}
-    for by in ("coverage", "probability"):
-        for key, values in (("use", ("choose", "score")), ("kind", ("hand", "face"))):
-            row |= {f"auc_{v}_by_{by}": separation([b for b in boxes if b[key] == v], by) for v in values}
-    sharp = np.array([b["coverage"] for b in boxes if not b["blurred"]])
-    row["sharp_boxes_over_15_percent"] = 100 * float((sharp > 0.15).mean())
-    for name, value in row.items():
-        print(f"clips ({len(boxes)} boxes) {name:38s} {value:.3f}")
+    for way, boxes in measured_boxes(run, data, threshold).items():
+        for by in ("coverage", "probability"):
+            for key, values in (("use", ("choose", "score")), ("kind", ("hand", "face"))):
+                row |= {
+                    f"{way}_auc_{v}_by_{by}": separation([b for b in boxes if b[key] == v], by)
+                    for v in values
+                }
+        sharp = np.array([b["coverage"] for b in boxes if not b["blurred"]])
+        row[f"{way}_sharp_boxes_over_15_percent"] = 100 * float((sharp > 0.15).mean())
+        for name, value in row.items():
+            if name.startswith(way):
+                print(f"clips ({len(boxes)} boxes) {name:46s} {value:.3f}")
     if pictures:
         draw_frames(run, data, pictures)
     return row
+
+
+def measured_boxes(run: Run, data: Path, threshold: float) -> dict[str, list[dict[str, Any]]]:
+    """The labelled boxes with their measures, of each frame `alone` and in its `clip`."""
+    boxes = json.loads(LABELS.read_text())["boxes"]
+    found: dict[str, list[dict[str, Any]]] = {"alone": [], "clip": []}
+    for clip in sorted({b["clip"] for b in boxes}):
+        mine = [b for b in boxes if b["clip"] == clip]
+        for frame, moved in frames_of(data / "video" / clip, {b["frame"] for b in mine}):
+            alone = predict(run, frame.rgb, long_side_px=LONG_SIDE_PX)
+            for way, maps in (("alone", alone), ("clip", in_motion(alone, moved))):
+                found[way] += [
+                    b | measure(maps, b["box"], threshold) for b in mine if b["frame"] == frame.index
+                ]
+    return found
 
 
 def separation(boxes: list[dict[str, float]], by: str) -> float:
@@ -81,10 +107,12 @@ def separation(boxes: list[dict[str, float]], by: str) -> float:
 
 
 def draw_frames(run: Run, data: Path, pictures: Path) -> None:
-    """Probability, evidence and their product on frames whose truth anyone can see."""
+    """Probability alone and in its clip, evidence, and their product on frames whose truth anyone can see."""
     rows = []
     for clip, wanted in LOOK_AT:
-        for _, rgb in frames_of(data / "video" / clip, set(wanted)):
-            maps = predict(run, rgb, long_side_px=LONG_SIDE_PX)
-            rows.append(panel(rgb, maps.probability, maps.evidence, maps.probability * maps.evidence))
+        for frame, moved in frames_of(data / "video" / clip, set(wanted)):
+            alone = predict(run, frame.rgb, long_side_px=LONG_SIDE_PX)
+            maps = in_motion(alone, moved)
+            told = maps.probability * maps.evidence
+            rows.append(panel(frame.rgb, alone.probability, maps.probability, maps.evidence, told))
     draw(rows, pictures / "clips.png", n_columns=1)

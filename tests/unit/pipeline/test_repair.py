@@ -23,6 +23,7 @@ from qc_plugin.stages.segment import BlurSegmenter
 from qc_plugin.stages.spool import PictureSpool
 from qc_plugin.types import (
     Bands,
+    BlurMap,
     Finding,
     FrameJudgement,
     FrameRank,
@@ -152,6 +153,34 @@ def test_receipts_of_real_engines_keep_the_measures(smeared):
         assert (receipt.refused_why is None) == made.repaired
         assert receipt_sentence(receipt).startswith("Repair")
         assert made.provenance.engines[-1].name == "deblur"
+
+
+class Unsure:
+    """Finds every cell a little more likely blurred than not."""
+
+    def segment(self, frames):
+        half = np.full((40, 60), 0.5, np.float32)
+        return [BlurMap(f.index, half, half, half, scale_xy=(4.0, 4.0), threshold=0.45) for f in frames]
+
+
+def test_a_repaired_picture_is_judged_by_its_motion_too(smeared):
+    """Or every repair in a clip would seem to help, because what it is compared with was."""
+    _, moved = smeared
+    rules = load_rules("default")
+    row = FrameRow(
+        score=score(0.25),
+        judgement=judge_measured(score(0.25), rules),
+        rank=FrameRank(frame_index=0, score=0.5, score_parts={}),
+    )
+    bench = Bench(Unsure(), lambda: LocalDeblurrer.load(backend="openvino", threads=1))
+    after = {}
+    for name, share in (("still", 0.0), ("alone", None)):
+        field = None if share is None else np.full((80, 120), share, np.float32)
+        with PictureSpool() as pictures, PictureSpool() as repaired:
+            pictures.add(0, moved, field)
+            report = replace(fake_report(), frames=(row,), repaired=False)
+            after[name] = repair_frames(report, pictures, repaired, bench, rules).frames[0].repair.after
+    assert after == {"still": 0.0, "alone": 1.0}
 
 
 def test_nothing_is_opened_when_no_rule_asks():

@@ -26,6 +26,16 @@ def test_spool_gives_back_what_it_was_given():
             spool.jpeg(8)
 
 
+def test_spool_keeps_the_motion_of_a_frame():
+    moved = np.random.default_rng(0).random((45, 80), dtype=np.float32)
+    with PictureSpool() as spool:
+        spool.add(7, gradient(), moved)
+        spool.add(9, gradient())
+        assert (spool.moved(7) == moved).all()
+        assert spool.moved(9) is None
+        assert spool.rgb(9).shape == (90, 160, 3)
+
+
 def test_jpeg_round_trip_keeps_channel_order():
     red = np.zeros((16, 16, 3), np.uint8)
     red[..., 0] = 255

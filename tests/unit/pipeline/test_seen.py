@@ -1,0 +1,50 @@
+"""Every frame is seen between its neighbours, and none is lost when decoding fails."""
+
+import numpy as np
+import pytest
+
+from qc_plugin.errors import DecoderDied
+from qc_plugin.isolation.looks import Look
+from qc_plugin.pipeline.seen import seen
+from qc_plugin.types import Frame, Preview
+
+LUMA = np.random.default_rng(0).integers(0, 255, (45, 80), dtype=np.uint8).repeat(4, 0).repeat(4, 1)
+
+
+def look(index, *, with_frame, fps=25.0):
+    luma = np.roll(LUMA, 4 * index, axis=1)
+    preview = Preview(index, index / fps, luma, np.full((2, 9, 16), 128, np.uint8), luma[:, :8].copy())
+    frame = Frame(index, index / fps, 1 / fps, np.zeros((36, 64, 3), np.uint8)) if with_frame else None
+    return Look(preview, frame)
+
+
+def test_all_come_in_order_and_wanted_ones_with_their_motion():
+    found = list(seen(look(i, with_frame=i % 3 == 0) for i in range(7)))
+    assert [s.preview.index for s in found] == list(range(7))
+    assert [s.moved is not None for s in found] == [i % 3 == 0 for i in range(7)]
+    assert np.median(found[3].moved) == pytest.approx(4 / 320, rel=0.3)
+
+
+def test_first_and_last_have_one_neighbour_and_a_picture_none():
+    first, _, last = seen(look(i, with_frame=True) for i in range(3))
+    assert first.moved is not None
+    assert last.moved is not None
+    (alone,) = seen([look(0, with_frame=True)])
+    assert alone.moved is None
+    assert list(seen([])) == []
+
+
+def test_frames_seconds_apart_say_nothing_of_each_other():
+    assert all(s.moved is None for s in seen(look(i, with_frame=True, fps=0.5) for i in range(3)))
+
+
+def test_what_was_decoded_before_a_failure_comes_before_it():
+    def dying():
+        yield look(0, with_frame=True)
+        yield look(1, with_frame=True)
+        raise DecoderDied("the decoder died")
+
+    given = seen(dying())
+    assert [next(given).preview.index, next(given).preview.index] == [0, 1]
+    with pytest.raises(DecoderDied):
+        next(given)
