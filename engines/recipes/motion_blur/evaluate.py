@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 
 from .evaluate_clips import report_clips
-from .evaluate_pairs import report_faces, report_frames
+from .evaluate_exposures import report_frames
+from .evaluate_pairs import report_faces
 from .evaluate_photos import report_landscapes, report_photos
 from .evaluate_synthetic import DEFAULT_PACK, DEFAULT_SET, report_synthetic
 from .metrics import Curve
