@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from .evaluate_clips import report_clips
-from .evaluate_exposures import report_frames
+from .evaluate_exposures import report_frames, report_pans
 from .evaluate_pairs import report_faces
 from .evaluate_photos import report_landscapes, report_photos
 from .evaluate_synthetic import DEFAULT_PACK, DEFAULT_SET, report_synthetic
@@ -96,6 +96,7 @@ def main() -> None:
     if args.only in (None, "pairs"):
         report_faces(run, args.data)
         report_frames(run, args.data)
+        report_pans(run, args.data, threshold)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Whole frames sharp and blurred: real clips, and long exposures made by averaging their frames.
+"""Whole frames sharp and blurred, each judged alone and in its clip.
 
-Each is judged alone, and in its clip: single frames between their neighbours, long exposures between the
-exposures before and after, as if the camera had run slower with its shutter open all the time.
+Long exposures are real clips, averaged: single frames between their neighbours, exposures between those
+before and after, as if the camera had run slower with its shutter open all the time. Pans are held-out photos
+before which a camera turns, with a shutter so fast that nothing blurs and with one open half of the time.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from qc_plugin.decode.rgb_preview import preview_of_rgb
 from qc_plugin.stages.optical_flow import displacement
 
 from .evaluate_clips import in_motion
-from .evaluate_pairs import mean_probability
+from .evaluate_pairs import mean_probability, shake
 from .evaluate_photos import LONG_SIDE_PX
 from .metrics import auc
-from .predictor import Run, predict
+from .pictures import read_rgb
+from .predictor import Maps, Run, predict
+from .sources import split_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,6 +40,9 @@ CLIPS = (  # cameras that move or scenes that fill the frame; none was trained o
 WINDOW = 9  # frames averaged into one long exposure
 FLOW_PX = (0.4, 3.0)  # median movement a frame: less is no blur, more leaves ghosts instead of a streak
 PAIRS_A_CLIP = 12
+PANS_PX = (3, 6, 12, 24)  # from frame to frame at analysis scale
+SHUTTERS = (0.0, 0.5)  # share of the time between frames that it is open
+N_PHOTOS = 40
 FRAME_S = 1 / 25  # between neighbours, whatever the clip says: an exposure stands for a slower camera
 
 
@@ -89,18 +95,17 @@ def trios(clip: Path) -> Iterator[tuple[Sequence[np.ndarray], Sequence[np.ndarra
             return
 
 
-def measure(run: Run, trio: Sequence[np.ndarray]) -> tuple[float, float]:
-    """Mean probability of the middle picture, alone and judged by its motion."""
+def look(run: Run, trio: Sequence[np.ndarray]) -> tuple[Maps, Maps]:
+    """Maps of the middle picture, alone and judged by its motion."""
     seen = [preview_of_rgb(rgb, index=n, pts_s=n * FRAME_S) for n, rgb in enumerate(trio)]
     alone = predict(run, trio[1])
-    moved = displacement(seen[1], (seen[0], seen[2]))
-    return mean_probability(alone), mean_probability(in_motion(alone, moved))
+    return alone, in_motion(alone, displacement(seen[1], (seen[0], seen[2])))
 
 
 def report_frames(run: Run, data: Path) -> dict[str, float]:
     """Image-level AUC, and accuracy at a limit chosen on every other pair."""
     pairs = [
-        [measure(run, still), measure(run, exposed)]
+        [[mean_probability(maps) for maps in look(run, trio)] for trio in (still, exposed)]
         for name in CLIPS
         for still, exposed in trios(data / "video" / name)
     ]
@@ -118,4 +123,28 @@ def report_frames(run: Run, data: Path) -> dict[str, float]:
         }
     for key, value in row.items():
         print(f"pairs ({len(values)} windows) {key:42s} {value:.3f}")
+    return row
+
+
+def pan(rgb: np.ndarray, step_px: int, shutter: float) -> list[np.ndarray]:
+    """Three frames, 512 px wide at most, of a camera that turns `step_px` from one to the next."""
+    scale = min(1.0, (LONG_SIDE_PX + 2 * step_px) / rgb.shape[1])
+    wide = cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    seen = shake(wide, step_px * shutter, 0.0) if shutter else wide
+    width = wide.shape[1] - 2 * step_px
+    return [np.ascontiguousarray(seen[:, n * step_px : n * step_px + width]) for n in range(3)]
+
+
+def report_pans(run: Run, data: Path, threshold: float) -> dict[str, float]:
+    """Share of the area called blurred, by what a camera turns and how long its shutter is open."""
+    photos = [read_rgb(data / name) for name in split_names(data)["val"][:N_PHOTOS]]
+    row = {}
+    for shutter in SHUTTERS:
+        for step in PANS_PX:
+            seen = [look(run, pan(rgb, step, shutter)) for rgb in photos]
+            for way, maps in zip(("alone", "clip"), zip(*seen, strict=True), strict=True):
+                share = np.mean([(m.probability >= threshold).mean() for m in maps])
+                row[f"{way}_pan_{step}px_shutter_{shutter:g}"] = 100 * float(share)
+    for key, value in row.items():
+        print(f"pans ({len(photos)} photos) {key:34s} {value:5.1f} %")
     return row
