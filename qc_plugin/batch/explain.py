@@ -45,10 +45,10 @@ def explain_frame(
     report = read_report(report_path)
     row = row_at(report, frame_index)
     source = source_of(report, asset)
-    frame, moved = _decode(source, report, frame_index, config)
+    frame, odds = _decode(source, report, frame_index, config)
     segmenter = BlurSegmenter.load(backend=config.backend, precision=config.precision, threads=config.threads)
     target = out or Path(f"{source.stem}-frame-{frame_index}-blur.png")
-    write_png(target, heat_map(frame.rgb, judge_by_motion(segmenter(frame.rgb), moved)))
+    write_png(target, heat_map(frame.rgb, judge_by_motion(segmenter(frame.rgb), odds)))
     return Explanation((*_sentences(row), *_better(report, row), f"heat map: {target}"), target)
 
 
@@ -85,7 +85,7 @@ def _decode(
     with open_samples(asset, wanted, reader=config.reader, limits=limits, sandbox=config.sandbox) as samples:
         for look in seen(samples.looks()):
             if look.frame is not None:
-                return look.frame, look.moved
+                return look.frame, look.odds
     raise UsageError(f"{path}: frame {frame_index} could not be decoded again; check the asset again")
 
 

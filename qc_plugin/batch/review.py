@@ -120,10 +120,10 @@ def _pictures(
     """The wanted frames of one asset; one that moved, changed or cannot be read gives the reason."""
     found = _Found()
     try:
-        for frame, moved in _frames(_locate(report, folder), report, wanted, config):
+        for frame, odds in _frames(_locate(report, folder), report, wanted, config):
             found.frames[frame.index] = sheet_jpeg(frame.rgb)
             if segmenter is not None:
-                blur = judge_by_motion(segmenter(frame.rgb), moved)
+                blur = judge_by_motion(segmenter(frame.rgb), odds)
                 found.heat[frame.index] = heat_overlay(blur)
     except (AssetError, UsageError, OSError) as error:
         found.why_not = str(error)
@@ -141,7 +141,7 @@ def _frames(
     with open_samples(asset, frames, reader=config.reader, limits=limits, sandbox=config.sandbox) as samples:
         for look in seen(samples.looks()):
             if look.frame is not None:
-                yield look.frame, look.moved
+                yield look.frame, look.odds
 
 
 def _locate(report: AssetReport, folder: Path | None) -> Path:

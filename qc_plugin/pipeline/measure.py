@@ -96,12 +96,12 @@ class Engines:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sampled:
-    """A sampled frame with what the cheap pass said about it; `moved` as in `Seen`."""
+    """A sampled frame with what the cheap pass said about it; `odds` as in `Seen`."""
 
     frame: Frame
     technical: Mapping[str, float]
     phash: int
-    moved: NDArray[np.float32] | None = None
+    odds: NDArray[np.float32] | None = None
 
 
 @dataclass(slots=True)
@@ -191,7 +191,7 @@ def _sampled(looks: Iterable[Look], shots: ShotDetector) -> Iterator[Sampled]:
         shots.update(look.preview)
         if look.frame is not None:
             technical, phash = measure_preview(look.preview), perceptual_hash(look.preview)
-            yield Sampled(look.frame, technical, phash, look.moved)
+            yield Sampled(look.frame, technical, phash, look.odds)
 
 
 def _note(measured: Measured, samples: Samples | InProcess) -> None:
@@ -216,7 +216,7 @@ def score_samples(batch: list[Sampled], engines: Engines, measured: Measured) ->
     frames = [sample.frame for sample in batch]
     with timed(measured.seconds, "networks"):
         maps, found = engines.look(frames)
-    maps = [judge_by_motion(blur, sample.moved) for blur, sample in zip(maps, batch, strict=True)]
+    maps = [judge_by_motion(blur, sample.odds) for blur, sample in zip(maps, batch, strict=True)]
     with timed(measured.seconds, "measure"):
         return [
             _measure(sample, blur, measured.lost.carry(sample.frame, regions, blur, sample.phash), measured)
@@ -241,7 +241,7 @@ def _measure(sample: Sampled, blur: BlurMap, regions: list[Region], measured: Me
         technical=sample.technical,
         phash=sample.phash,
     )
-    measured.pictures.add(frame.index, frame.rgb, sample.moved)
+    measured.pictures.add(frame.index, frame.rgb, sample.odds)
     # No limits yet: what is stored must serve every rule set; `apply_limits` comes with the rules.
     return score_frame(
         facts,

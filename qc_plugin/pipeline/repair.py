@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from qc_plugin.types import AssetReport, BlurMap, Box
 
     Rgb = NDArray[np.uint8]
-    Displacement = NDArray[np.float32]
+    Odds = NDArray[np.float32]
 
 _COARSE_CELLS = 12  # along the longer side of a region: what makes out a face, not how sharp it is
 _MARGIN = 0.1  # of a region's size: a smear reaches over the box
@@ -75,7 +75,7 @@ def repair_frames(
     for row in due[: rules.repair.frames]:
         index = row.score.frame_index
         receipts[index], picture = repair_frame(
-            row, pictures.rgb(index), bench, rules, moved=pictures.moved(index)
+            row, pictures.rgb(index), bench, rules, odds=pictures.odds(index)
         )
         if picture is not None:
             repaired.add(index, picture)
@@ -99,14 +99,14 @@ def _open(backend: str, precision: str, threads: int | None) -> LocalDeblurrer:
 
 
 def repair_frame(
-    row: FrameRow, rgb: Rgb, bench: Bench, rules: RuleSet, *, moved: Displacement | None = None
+    row: FrameRow, rgb: Rgb, bench: Bench, rules: RuleSet, *, odds: Odds | None = None
 ) -> tuple[Repair, Rgb | None]:
     """The receipt of one frame, and its repaired picture if it was accepted.
 
-    `moved` is what the frame was judged by too: without it the repaired one would look better for nothing.
+    `odds` is what the frame was judged by too: without it the repaired one would look better for nothing.
     """
     asked = [finding for finding in row.judgement.findings if finding.action == "deblur"]
-    attempt = _attempt(row.score, asked, rgb, bench, rules, moved)
+    attempt = _attempt(row.score, asked, rgb, bench, rules, odds)
     changed = int((attempt.patch.rgb != rgb).any(axis=2).sum())
     worst = max(asked, key=_distance)
     after = next((f for f in attempt.judgement.findings if f.rule_id == worst.rule_id), worst)
@@ -205,12 +205,12 @@ def _attempt(
     rgb: Rgb,
     bench: Bench,
     rules: RuleSet,
-    moved: Displacement | None,
+    odds: Odds | None,
 ) -> Attempt:
     height, width = rgb.shape[:2]
     boxes = boxes_of(score, asked, rules) or [(0.0, 0.0, float(width), float(height))]
     patch = bench.deblurrer().repair(rgb, [_grown(box) for box in boxes])
-    blur = judge_by_motion(bench.segmenter.segment([_frame(score, patch.rgb)])[0], moved)
+    blur = judge_by_motion(bench.segmenter.segment([_frame(score, patch.rgb)])[0], odds)
     again = apply_limits(as_stored(_rescored(score, patch.rgb, blur)), rules.limits)
     return Attempt(boxes, patch, again, judge_measured(again, rules))
 

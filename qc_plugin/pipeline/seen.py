@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qc_plugin.errors import AssetError
-from qc_plugin.stages.optical_flow import displacement
+from qc_plugin.stages.optical_flow import displacement, odds_of_blur
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """One decoded frame: its preview, its RGB where it was wanted, and then its motion.
+    """One decoded frame: its preview, its RGB where it was wanted, and then what its motion says of blur.
 
-    `moved` as `stages.optical_flow.displacement` gives it: None for a picture, and where it cannot be told.
+    `odds` as `stages.optical_flow.odds_of_blur` gives them: None for a picture, and where it cannot be told.
     """
 
     preview: Preview
     frame: Frame | None
-    moved: NDArray[np.float32] | None
+    odds: NDArray[np.float32] | None
 
 
 def seen(looks: Iterable[Look]) -> Iterator[Seen]:
@@ -53,5 +53,8 @@ def seen(looks: Iterable[Look]) -> Iterator[Seen]:
 
 
 def _seen(look: Look, before: Preview | None, after: Preview | None) -> Seen:
-    moved = None if look.frame is None else displacement(look.preview, (before, after))
-    return Seen(look.preview, look.frame, moved)
+    if look.frame is None:
+        return Seen(look.preview, None, None)
+    moved = displacement(look.preview, (before, after))
+    odds = None if moved is None else odds_of_blur(moved, look.frame.rgb)
+    return Seen(look.preview, look.frame, odds)

@@ -47,5 +47,5 @@ def _sampled(path: Path, frame_index: int, config: RunConfig, kind: AssetKind) -
         for look in seen(samples.looks()):
             if look.frame is not None:
                 technical, phash = measure_preview(look.preview), perceptual_hash(look.preview)
-                return Sampled(look.frame, technical, phash, look.moved)
+                return Sampled(look.frame, technical, phash, look.odds)
     raise UsageError(f"{path}: frame {frame_index} could not be decoded again; check the asset again")

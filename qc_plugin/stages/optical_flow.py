@@ -24,12 +24,16 @@ if TYPE_CHECKING:
 # Of the longer side. The segmenter is trained to find blurs of 1.5 px at 640 px; a shutter open half of the
 # time, as most are, leaves that of twice the way.
 BLURRING = 3 / 640
-LEAST_ODDS, MOST_ODDS = 1 / 20, 8.0  # nothing is certain: flow errs, and shutters may be fast
+LEAST_ODDS = 1 / 20  # nothing is certain: flow errs
+# In a soft picture, which hides blur, and in a crisp one, which shows it, or that the shutter was fast.
+MOST_ODDS = 8.0, 3.0
+CRISPNESS = 0.5, 0.7  # of what counts as soft and as crisp
 LONGEST_EXPOSURE_S = 1 / 24  # slower clips drop frames rather than keep the shutter open
 NEAR_S = 0.11  # a neighbour further away in time says nothing: 10 frames a second are near
 _ANOTHER_SHOT = 0.45  # `looks.change` above this between neighbours is a cut
 _REPEATED_CODES = 2.0  # no 8 x 8 px of a repeated frame differ by more
 _LEAST_SIDE = 16  # px of a preview: less holds no neighbourhood to follow
+_ANALYSIS_PX, _BLOCK_PX, _CONTRAST = 512, 16, 9.0
 
 
 def displacement(preview: Preview, neighbours: Iterable[Preview | None]) -> NDArray[np.float32] | None:
@@ -48,18 +52,56 @@ def displacement(preview: Preview, neighbours: Iterable[Preview | None]) -> NDAr
     return np.maximum.reduce(fields) if fields else None
 
 
-def judge_by_motion(blur: BlurMap, moved: NDArray[np.float32] | None) -> BlurMap:
-    """`blur` with the odds of each cell multiplied by its displacement over one that just blurs.
+def odds_of_blur(moved: NDArray[np.float32], rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What motion says of each cell: how many times its odds of being blurred are those of one frame alone.
 
-    `moved` (h', w') as `displacement` gives it, of any size; None leaves the map as it is. The factor stays
-    within `LEAST_ODDS` and `MOST_ODDS`; order among cells that move alike never changes.
+    The displacement over one that just blurs: at least `LEAST_ODDS`, at most what `MOST_ODDS` says for a
+    picture as crisp as this one. `moved` (h, w) as `displacement` gives it, `rgb` (H, W, 3) uint8 its frame.
     """
-    if moved is None:
+    soft, crisp = CRISPNESS
+    between = min(max((crispness(rgb) - soft) / (crisp - soft), 0.0), 1.0)
+    most = MOST_ODDS[0] ** (1 - between) * MOST_ODDS[1] ** between
+    return np.asarray(np.clip(moved / np.float32(BLURRING), LEAST_ODDS, most), np.float32)
+
+
+def crispness(rgb: NDArray[np.uint8]) -> float:
+    """How fine detail is where it is finest: 0.5 in soft clips, 0.6 to 1 in sharp photos, 0.3 to 0.7 in pans.
+
+    Root of the energy of luma below 0.8 px over that from 0.8 to 3.2 px, at 512 px, in blocks of 16 px that
+    have contrast: the 95th percentile. 0 for a picture without contrast.
+    """
+    luma = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+    sharp = _reduced(luma).astype(np.float32)
+    near, far = (cv2.GaussianBlur(sharp, (0, 0), sigma) for sigma in (0.8, 3.2))
+    blocks = tuple(max(side // _BLOCK_PX, 1) for side in sharp.shape[::-1])
+    fine, coarse = (
+        cv2.resize(np.square(band), blocks, interpolation=cv2.INTER_AREA)
+        for band in (sharp - near, near - far)
+    )
+    told = coarse > _CONTRAST
+    return float(np.sqrt(np.percentile(fine[told] / (coarse[told] + 4.0), 95))) if told.any() else 0.0
+
+
+def _reduced(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """At most 512 px long. By halves first, because OpenCV averages fractions of pixels six times slower."""
+    while max(luma.shape) >= 2 * _ANALYSIS_PX and min(luma.shape) > 1:
+        luma = _halved(luma)
+    scale = min(1.0, _ANALYSIS_PX / max(luma.shape))
+    size = tuple(max(round(side * scale), 1) for side in luma.shape[::-1])
+    return np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def judge_by_motion(blur: BlurMap, odds: NDArray[np.float32] | None) -> BlurMap:
+    """`blur` with the odds of each cell multiplied by what its motion says.
+
+    `odds` (h', w') as `odds_of_blur` gives them, of any size; None leaves the map as it is. The order among
+    cells that move alike never changes.
+    """
+    if odds is None:
         return blur
     height, width = blur.probability.shape
-    odds = np.clip(moved / np.float32(BLURRING), LEAST_ODDS, MOST_ODDS)
-    odds = cv2.resize(odds, (width, height), interpolation=cv2.INTER_LINEAR)
-    likely = blur.probability * odds
+    factor = cv2.resize(odds, (width, height), interpolation=cv2.INTER_LINEAR)
+    likely = blur.probability * factor
     judged = likely / (likely + (1 - blur.probability))
     return replace(blur, probability=np.asarray(judged.clip(0.0, 1.0), np.float32))
 

@@ -1,6 +1,6 @@
 """JPEG copies of scored frames, kept until ranking says which are wanted: nothing is decoded twice.
 
-With each goes how far things moved in it, which a repaired picture is judged by as well.
+With each goes what its motion says of blur, which a repaired picture is judged by as well.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ class PictureSpool:
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - lives as long as we do
         self._places: dict[int, tuple[int, int]] = {}
-        self._moved: dict[int, tuple[int, tuple[int, ...]]] = {}
+        self._odds: dict[int, tuple[int, tuple[int, ...]]] = {}
 
-    def add(self, frame_index: int, rgb: NDArray[np.uint8], moved: NDArray[np.float32] | None = None) -> None:
-        """Keep a frame, (H, W, 3) uint8 sRGB, and its displacement (h, w), if that is known."""
+    def add(self, frame_index: int, rgb: NDArray[np.uint8], odds: NDArray[np.float32] | None = None) -> None:
+        """Keep a frame, (H, W, 3) uint8 sRGB, and what its motion says of blur (h, w), if that is known."""
         data = encode_jpeg(rgb)
         self._places[frame_index] = (self._file.seek(0, 2), len(data))
         self._file.write(data)
-        if moved is not None:
-            self._moved[frame_index] = (self._file.tell(), moved.shape)
-            self._file.write(moved.tobytes())
+        if odds is not None:
+            self._odds[frame_index] = (self._file.tell(), odds.shape)
+            self._file.write(odds.tobytes())
 
     def jpeg(self, frame_index: int) -> bytes:
         """The JPEG bytes of a kept frame; KeyError if it was not kept."""
@@ -46,11 +46,11 @@ class PictureSpool:
         """The frame again, (H, W, 3) uint8 sRGB."""
         return decode_jpeg(self.jpeg(frame_index))
 
-    def moved(self, frame_index: int) -> NDArray[np.float32] | None:
-        """The displacement kept with a frame, (h, w) float32; None where it was not known."""
-        if frame_index not in self._moved:
+    def odds(self, frame_index: int) -> NDArray[np.float32] | None:
+        """What motion says of a kept frame, (h, w) float32; None where it was not known."""
+        if frame_index not in self._odds:
             return None
-        offset, shape = self._moved[frame_index]
+        offset, shape = self._odds[frame_index]
         self._file.seek(offset)
         data = self._file.read(4 * int(np.prod(shape)))
         return np.frombuffer(data, np.float32).reshape(shape)

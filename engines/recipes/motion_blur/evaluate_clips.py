@@ -41,18 +41,18 @@ LOOK_AT = (  # clip, frames: what must be seen in them is in the card
 
 
 def frames_of(clip: Path, wanted: set[int]) -> Iterator[tuple[Frame, NDArray[np.float32] | None]]:
-    """The wanted frames with their displacement, in decode order; none beyond the end of the clip."""
+    """The wanted frames with what their motion says, in decode order; none beyond the end of the clip."""
     frames = Wanted(indices=tuple(sorted(wanted)))
     with open_source(clip, "video", frames, reader="pyav", limits=DEFAULT_LIMITS) as source:
         for look in seen(source.looks()):
             if look.frame is not None:
-                yield look.frame, look.moved
+                yield look.frame, look.odds
 
 
-def in_motion(maps: Maps, moved: NDArray[np.float32] | None) -> Maps:
-    """Maps of a frame judged by its displacement, as the product judges video."""
+def in_motion(maps: Maps, odds: NDArray[np.float32] | None) -> Maps:
+    """Maps of a frame judged by its motion, as the product judges video."""
     blur = BlurMap(0, maps.probability, maps.intensity, maps.evidence)
-    return replace(maps, probability=judge_by_motion(blur, moved).probability)
+    return replace(maps, probability=judge_by_motion(blur, odds).probability)
 
 
 def measure(maps: Maps, box: list[float], threshold: float) -> dict[str, float]:
@@ -91,9 +91,9 @@ def measured_boxes(run: Run, data: Path, threshold: float) -> dict[str, list[dic
     found: dict[str, list[dict[str, Any]]] = {"alone": [], "clip": []}
     for clip in sorted({b["clip"] for b in boxes}):
         mine = [b for b in boxes if b["clip"] == clip]
-        for frame, moved in frames_of(data / "video" / clip, {b["frame"] for b in mine}):
+        for frame, odds in frames_of(data / "video" / clip, {b["frame"] for b in mine}):
             alone = predict(run, frame.rgb, long_side_px=LONG_SIDE_PX)
-            for way, maps in (("alone", alone), ("clip", in_motion(alone, moved))):
+            for way, maps in (("alone", alone), ("clip", in_motion(alone, odds))):
                 found[way] += [
                     b | measure(maps, b["box"], threshold) for b in mine if b["frame"] == frame.index
                 ]
@@ -110,9 +110,9 @@ def draw_frames(run: Run, data: Path, pictures: Path) -> None:
     """Probability alone and in its clip, evidence, and their product on frames whose truth anyone can see."""
     rows = []
     for clip, wanted in LOOK_AT:
-        for frame, moved in frames_of(data / "video" / clip, set(wanted)):
+        for frame, odds in frames_of(data / "video" / clip, set(wanted)):
             alone = predict(run, frame.rgb, long_side_px=LONG_SIDE_PX)
-            maps = in_motion(alone, moved)
+            maps = in_motion(alone, odds)
             told = maps.probability * maps.evidence
             rows.append(panel(frame.rgb, alone.probability, maps.probability, maps.evidence, told))
     draw(rows, pictures / "clips.png", n_columns=1)

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from qc_plugin.decode.rgb_preview import preview_of_rgb
-from qc_plugin.stages.optical_flow import displacement
+from qc_plugin.stages.optical_flow import displacement, odds_of_blur
 
 from .evaluate_clips import in_motion
 from .evaluate_pairs import mean_probability, shake
@@ -99,7 +99,8 @@ def look(run: Run, trio: Sequence[np.ndarray]) -> tuple[Maps, Maps]:
     """Maps of the middle picture, alone and judged by its motion."""
     seen = [preview_of_rgb(rgb, index=n, pts_s=n * FRAME_S) for n, rgb in enumerate(trio)]
     alone = predict(run, trio[1])
-    return alone, in_motion(alone, displacement(seen[1], (seen[0], seen[2])))
+    moved = displacement(seen[1], (seen[0], seen[2]))
+    return alone, in_motion(alone, None if moved is None else odds_of_blur(moved, trio[1]))
 
 
 def report_frames(run: Run, data: Path) -> dict[str, float]:

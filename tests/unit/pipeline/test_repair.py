@@ -174,10 +174,10 @@ def test_a_repaired_picture_is_judged_by_its_motion_too(smeared):
     )
     bench = Bench(Unsure(), lambda: LocalDeblurrer.load(backend="openvino", threads=1))
     after = {}
-    for name, share in (("still", 0.0), ("alone", None)):
-        field = None if share is None else np.full((80, 120), share, np.float32)
+    for name, times in (("still", 0.05), ("alone", None)):
+        odds = None if times is None else np.full((80, 120), times, np.float32)
         with PictureSpool() as pictures, PictureSpool() as repaired:
-            pictures.add(0, moved, field)
+            pictures.add(0, moved, odds)
             report = replace(fake_report(), frames=(row,), repaired=False)
             after[name] = repair_frames(report, pictures, repaired, bench, rules).frames[0].repair.after
     assert after == {"still": 0.0, "alone": 1.0}

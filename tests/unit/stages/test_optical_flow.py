@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from qc_plugin.stages.optical_flow import BLURRING, LEAST_ODDS, MOST_ODDS, displacement, judge_by_motion
+from qc_plugin.stages.optical_flow import (
+    BLURRING,
+    CRISPNESS,
+    LEAST_ODDS,
+    MOST_ODDS,
+    crispness,
+    displacement,
+    judge_by_motion,
+    odds_of_blur,
+)
 from qc_plugin.types import BlurMap, Preview
 
 SIZE = (180, 320)
@@ -94,13 +103,45 @@ def blur(probability, shape=(6, 8)):
     return BlurMap(0, full, full * 0, full * 0 + 1)
 
 
+def picture(sigma):
+    """Fine noise behind a lens of `sigma` px, (288, 512, 3) uint8."""
+    fine = np.random.default_rng(2).normal(0, 1, (288, 512)).astype(np.float32)
+    soft = cv2.GaussianBlur(fine, (0, 0), sigma) if sigma else fine
+    return np.repeat((128 + 40 * soft / soft.std()).clip(0, 255).astype(np.uint8)[..., None], 3, 2)
+
+
 def test_what_stands_still_is_hardly_blurred_and_what_moves_likely_is():
-    still = judge_by_motion(blur(0.5), np.zeros((3, 4), np.float32)).probability
-    assert still == pytest.approx(LEAST_ODDS / (LEAST_ODDS + 1))
-    moving = judge_by_motion(blur(0.5), np.full((3, 4), 50 * BLURRING, np.float32)).probability
-    assert moving == pytest.approx(MOST_ODDS / (MOST_ODDS + 1))
-    barely = judge_by_motion(blur(0.3), np.full((3, 4), BLURRING, np.float32)).probability
-    assert barely == pytest.approx(0.3)
+    soft = picture(2.0)
+    still = odds_of_blur(np.zeros((3, 4), np.float32), soft)
+    assert judge_by_motion(blur(0.5), still).probability == pytest.approx(LEAST_ODDS / (LEAST_ODDS + 1))
+    moving = odds_of_blur(np.full((3, 4), 50 * BLURRING, np.float32), soft)
+    assert judge_by_motion(blur(0.5), moving).probability == pytest.approx(MOST_ODDS[0] / (MOST_ODDS[0] + 1))
+    barely = odds_of_blur(np.full((3, 4), BLURRING, np.float32), soft)
+    assert judge_by_motion(blur(0.3), barely).probability == pytest.approx(0.3)
+
+
+def test_a_crisp_picture_would_show_its_blur():
+    fast = np.full((3, 4), 50 * BLURRING, np.float32)
+    most = [float(odds_of_blur(fast, picture(sigma)).max()) for sigma in (0.0, 0.5, 0.8, 1.5)]
+    assert most == sorted(most)
+    assert (most[0], most[-1]) == pytest.approx((MOST_ODDS[1], MOST_ODDS[0]))
+    assert odds_of_blur(fast * 0, picture(0.0)).max() == pytest.approx(LEAST_ODDS)
+
+
+def test_crispness_falls_with_softness_and_is_nothing_without_contrast():
+    values = [crispness(picture(sigma)) for sigma in (0.0, 0.6, 1.0, 2.0)]
+    assert values == sorted(values, reverse=True)
+    assert values[0] > CRISPNESS[1] > CRISPNESS[0] > values[-1]
+    assert crispness(np.full((90, 160, 3), 77, np.uint8)) == 0.0
+    half = picture(2.0)
+    half[:, :256] = picture(0.0)[:, :256]
+    assert crispness(half) > CRISPNESS[1]  # one crisp half is enough
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 900), (3, 5), (2000, 3)])
+def test_crispness_of_any_size(size):
+    rgb = np.random.default_rng(0).integers(0, 255, (*size, 3), dtype=np.uint8)
+    assert np.isfinite(crispness(rgb))
 
 
 def test_without_motion_known_nothing_changes():
@@ -114,7 +155,7 @@ unit = st.floats(0, 1, width=32, allow_subnormal=False)
 @given(arrays(np.float32, (5, 7), elements=unit), arrays(np.float32, (3, 4), elements=unit))
 def test_probabilities_stay_probabilities(probability, moved):
     alone = BlurMap(0, probability, probability, probability)
-    judged = judge_by_motion(alone, moved).probability
+    judged = judge_by_motion(alone, moved * 8 + np.float32(LEAST_ODDS)).probability
     assert judged.dtype == np.float32
     assert judged.shape == probability.shape
     assert (judged >= 0).all()
@@ -126,6 +167,6 @@ def test_probabilities_stay_probabilities(probability, moved):
 @given(arrays(np.float32, (5, 7), elements=unit), unit)
 def test_cells_that_move_alike_keep_their_order(probability, moved):
     alone = BlurMap(0, probability, probability, probability)
-    judged = judge_by_motion(alone, np.full((2, 2), moved, np.float32)).probability
+    judged = judge_by_motion(alone, np.full((2, 2), moved * 8 + LEAST_ODDS, np.float32)).probability
     order = np.argsort(probability, axis=None)
     assert (np.diff(judged.ravel()[order]) >= -1e-6).all()

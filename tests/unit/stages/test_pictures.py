@@ -26,13 +26,13 @@ def test_spool_gives_back_what_it_was_given():
             spool.jpeg(8)
 
 
-def test_spool_keeps_the_motion_of_a_frame():
-    moved = np.random.default_rng(0).random((45, 80), dtype=np.float32)
+def test_spool_keeps_what_motion_says_of_a_frame():
+    odds = np.random.default_rng(0).random((45, 80), dtype=np.float32)
     with PictureSpool() as spool:
-        spool.add(7, gradient(), moved)
+        spool.add(7, gradient(), odds)
         spool.add(9, gradient())
-        assert (spool.moved(7) == moved).all()
-        assert spool.moved(9) is None
+        assert (spool.odds(7) == odds).all()
+        assert spool.odds(9) is None
         assert spool.rgb(9).shape == (90, 160, 3)
 
 
