@@ -99,11 +99,12 @@ class _Video:
             return
         indices = set(wanted.indices)
         beside = {index + step for index in indices for step in (-1, 0, 1)}
+        last = max(beside, default=0)
         for frame in decoded:
             if frame.index in beside:
                 yield Look(frame.preview, frame.to_frame() if frame.index in indices else None)
             frame.release()
-            if frame.index >= max(beside, default=0):
+            if frame.index >= last:
                 return
 
 

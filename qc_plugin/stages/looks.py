@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _LUMA_CELLS, _CHROMA_CELLS, _BINS = 32, 16, 32
 _NOISE_VARIANCE = 16.0  # codes squared: two flat frames with coding noise are alike, not unrelated
 _MOST = 2.0  # the largest change there is
+CUT_CHANGE = 0.45  # neighbours close in time change less than this within a shot
 
 
 @dataclass(frozen=True, slots=True, eq=False)

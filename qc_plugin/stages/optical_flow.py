@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from qc_plugin.stages.looks import change, look_at
+from qc_plugin.stages.looks import CUT_CHANGE, change, look_at
+from qc_plugin.stages.pictures import shrink
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +31,6 @@ MOST_ODDS = 8.0, 3.0
 CRISPNESS = 0.5, 0.7  # of what counts as soft and as crisp
 LONGEST_EXPOSURE_S = 1 / 24  # slower clips drop frames rather than keep the shutter open
 NEAR_S = 0.11  # a neighbour further away in time says nothing: 10 frames a second are near
-_ANOTHER_SHOT = 0.45  # `looks.change` above this between neighbours is a cut
 _REPEATED_CODES = 2.0  # no 8 x 8 px of a repeated frame differ by more
 _LEAST_SIDE = 16  # px of a preview: less holds no neighbourhood to follow
 _ANALYSIS_PX, _BLOCK_PX, _CONTRAST = 512, 16, 9.0
@@ -86,9 +86,7 @@ def _reduced(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """At most 512 px long. By halves first, because OpenCV averages fractions of pixels six times slower."""
     while max(luma.shape) >= 2 * _ANALYSIS_PX and min(luma.shape) > 1:
         luma = _halved(luma)
-    scale = min(1.0, _ANALYSIS_PX / max(luma.shape))
-    size = tuple(max(round(side * scale), 1) for side in luma.shape[::-1])
-    return np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return shrink(luma, _ANALYSIS_PX)
 
 
 def judge_by_motion(blur: BlurMap, odds: NDArray[np.float32] | None) -> BlurMap:
@@ -111,7 +109,7 @@ def _tells(preview: Preview, other: Preview) -> bool:
     near = 0 < abs(other.pts_s - preview.pts_s) <= NEAR_S
     if not near or other.luma.shape != preview.luma.shape or min(preview.luma.shape) < _LEAST_SIDE:
         return False
-    if change(look_at(preview), look_at(other)) > _ANOTHER_SHOT:
+    if change(look_at(preview), look_at(other)) > CUT_CHANGE:
         return False
     apart = cv2.blur(cv2.absdiff(preview.luma, other.luma).astype(np.float32), (8, 8))
     return bool(apart.max() > _REPEATED_CODES)

@@ -51,7 +51,7 @@ def write_png(path: Path, rgb: NDArray[np.uint8]) -> None:
 
 
 def shrink(rgb: NDArray[np.uint8], long_side_px: int) -> NDArray[np.uint8]:
-    """At most `long_side_px` on the longer side, never enlarged."""
+    """(H, W, 3) or (H, W), at most `long_side_px` on the longer side, never enlarged."""
     height, width = rgb.shape[:2]
     scale = long_side_px / max(height, width)
     if scale >= 1:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from qc_plugin.stages.looks import Look, blend, change, look_at, structure_change
+from qc_plugin.stages.looks import CUT_CHANGE, Look, blend, change, look_at, structure_change
 
 if TYPE_CHECKING:
     from qc_plugin.types import Preview
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 EdgeKind = Literal["cut", "fade", "dissolve"]
 NO_EDGE_S = 3600.0  # what edge_s_at says where no edge is known
 
-_CUT_CHANGE = 0.45  # neighbours less than _CLOSE_S apart change less than this within a shot ...
-_CUT_CHANGE_FAR = 0.65  # ... and less than this when they are further apart
+_CUT_CHANGE_FAR = 0.65  # what CUT_CHANGE is for neighbours that are not less than _CLOSE_S apart
 _CLOSE_S = 0.2
 _CUT_STANDS_OUT = 2.5  # times the lower quartile of the changes around it
 _AROUND = 6  # neighbours on each side
@@ -120,7 +119,7 @@ class ShotDetector:
         self._pts_s.append(look.pts_s)
         self._change.append(changed)
         self._contrast.append(look.contrast)
-        if changed > _CUT_CHANGE:
+        if changed > CUT_CHANGE:
             self._look_back(index, look)
         self._recent.append((index, look))
         self._find_mixes(look)
@@ -166,7 +165,7 @@ class ShotDetector:
         edges = []
         for index in range(1, len(self._pts_s)):
             before, now = self._pts_s[index - 1], self._pts_s[index]
-            limit = _CUT_CHANGE if now - before < _CLOSE_S else _CUT_CHANGE_FAR
+            limit = CUT_CHANGE if now - before < _CLOSE_S else _CUT_CHANGE_FAR
             if self._change[index] > limit and index not in flashes and self._stands_out(index):
                 edges.append(Edge((before + now) / 2, (before + now) / 2, "cut"))
         return edges

@@ -67,8 +67,9 @@ def measure(maps: Maps, box: list[float], threshold: float) -> dict[str, float]:
 
 def report_clips(run: Run, data: Path, threshold: float, pictures: Path | None) -> dict[str, float]:
     """AUC on the clips for choosing and for scoring, and the frames to look at."""
-    row = {}
+    report: dict[str, float] = {}
     for way, boxes in measured_boxes(run, data, threshold).items():
+        row = {}
         for by in ("coverage", "probability"):
             for key, values in (("use", ("choose", "score")), ("kind", ("hand", "face"))):
                 row |= {
@@ -78,11 +79,11 @@ def report_clips(run: Run, data: Path, threshold: float, pictures: Path | None) 
         sharp = np.array([b["coverage"] for b in boxes if not b["blurred"]])
         row[f"{way}_sharp_boxes_over_15_percent"] = 100 * float((sharp > 0.15).mean())
         for name, value in row.items():
-            if name.startswith(way):
-                print(f"clips ({len(boxes)} boxes) {name:46s} {value:.3f}")
+            print(f"clips ({len(boxes)} boxes) {name:46s} {value:.3f}")
+        report |= row
     if pictures:
         draw_frames(run, data, pictures)
-    return row
+    return report
 
 
 def measured_boxes(run: Run, data: Path, threshold: float) -> dict[str, list[dict[str, Any]]]:
