@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from qc_plugin.batch import check as check_one
 from qc_plugin.cli import options as o
 from qc_plugin.cli.screen import err, out, print_outcome
 from qc_plugin.store.address import place_of
@@ -44,6 +43,8 @@ def check(
 
     Check one asset. The exit code is the verdict: 0 accept, 10 review, 11 reject.
     """
+    from qc_plugin.batch.run import check as check_one
+
     run = o.settings(
         config,
         no_sheet=no_sheet,
@@ -122,6 +123,8 @@ def demo(reports: o.Reports = None, config: o.ConfigFile = None) -> int:
 
     Run the main job on a ten-second clip of real footage and say where the sheet lies.
     """
+    from qc_plugin.batch.run import check as check_one
+
     run = o.settings(config, reports=reports, rules="thumbnail-candidates")
     outcome = check_one(SAMPLES / "cups.mp4", run)
     print_outcome(outcome, as_json=False)

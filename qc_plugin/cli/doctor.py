@@ -13,9 +13,7 @@ import typer
 
 from qc_plugin.cli import options as o
 from qc_plugin.cli.screen import out
-from qc_plugin.config import load_config
 from qc_plugin.errors import QcError
-from qc_plugin.inference.spec import list_engines, load_spec
 
 Check = tuple[str, Callable[[], str], bool]  # label, what it found (or raises), needed
 
@@ -31,7 +29,9 @@ def doctor(reports: o.Reports = None, config: o.ConfigFile = None) -> int:
     Look at decoder, runtimes, engines, rules and write access. Exit code 2 when something needed is missing.
     """
     from qc_plugin.cli.gpu_report import gpu_lines
+    from qc_plugin.config import load_config
     from qc_plugin.inference.select import AUTO_ORDER
+    from qc_plugin.inference.spec import list_engines
 
     run, _ = load_config({"reports": reports}, file=config)
     engines = dict.fromkeys((*list_engines(), *run.detector_names))
@@ -84,6 +84,7 @@ def _backend(name: str) -> str:
 
 def _engine(name: str) -> str:
     from qc_plugin.inference.select import open_session
+    from qc_plugin.inference.spec import load_spec
 
     spec = load_spec(name)
     spec.verify()

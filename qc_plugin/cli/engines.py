@@ -10,7 +10,6 @@ from rich.table import Table
 
 from qc_plugin.cli.screen import err, out
 from qc_plugin.errors import EngineError, UsageError
-from qc_plugin.inference.spec import list_engines, list_user_engines, load_spec, user_engines_folder
 
 if TYPE_CHECKING:
     from qc_plugin.inference.plan_jobs import PlanJob
@@ -37,6 +36,8 @@ def list_() -> int:
 
     Print every shipped engine, then those that you imported.
     """
+    from qc_plugin.inference.spec import list_engines, list_user_engines, load_spec
+
     table = Table("name", "version", "size", "scale", "licence", "sha256", box=None, pad_edge=False)
     for name in (*list_engines(), *list_user_engines()):
         spec = load_spec(name)
@@ -52,6 +53,8 @@ def verify() -> int:
 
     Check size and SHA-256 of every engine. Exit code 2 when one is missing or altered.
     """
+    from qc_plugin.inference.spec import list_engines, list_user_engines, load_spec
+
     failed = 0
     for name in (*list_engines(), *list_user_engines()):
         try:
@@ -76,6 +79,7 @@ def import_(
     """
     from qc_plugin.inference.engine_import import import_mediapipe, import_yunet
     from qc_plugin.inference.importable import REQUIREMENT
+    from qc_plugin.inference.spec import load_spec, user_engines_folder
 
     if what == "mediapipe":
         if file is None:
@@ -118,6 +122,7 @@ def build(
     from qc_plugin.cli.plan_progress import build_progress
     from qc_plugin.inference.plan_cache import PlanCache
     from qc_plugin.inference.plan_jobs import plan_jobs
+    from qc_plugin.inference.spec import list_engines, load_spec
 
     specs = [load_spec(name) for name in engines or list_engines()]
     cache = PlanCache()

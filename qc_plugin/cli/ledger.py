@@ -9,9 +9,6 @@ from typing import Annotated
 
 import typer
 
-from qc_plugin.batch.ledger import Ledger
-from qc_plugin.batch.rebuild import rebuild as rebuild_ledger
-from qc_plugin.batch.run import ledger_file
 from qc_plugin.cli import options as o
 from qc_plugin.cli.scan import Ledgers
 from qc_plugin.cli.screen import out, plain
@@ -42,6 +39,9 @@ def rebuild(
 
     Make the ledger again from the reports and the manifests of shards, and sweep away what killed runs left.
     """
+    from qc_plugin.batch.rebuild import rebuild as rebuild_ledger
+    from qc_plugin.batch.run import ledger_file
+
     run = o.settings(config, reports=reports, rules=rules)
     done = rebuild_ledger(run, ledger_file(run, ledger))
     out.print(f"{done.n_assets} assets from {done.n_reports} reports; {done.n_swept} leftovers removed")
@@ -57,6 +57,9 @@ def status(
 
     Say how the last scan ended, how many assets stand how, and which could not be checked.
     """
+    from qc_plugin.batch.ledger import Ledger
+    from qc_plugin.batch.run import ledger_file
+
     run = o.settings(config, reports=reports)
     file = ledger_file(run, ledger)
     if not file.is_file():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from qc_plugin.config import RunConfig, load_config
+if TYPE_CHECKING:
+    from qc_plugin.config import RunConfig
 
 # Optional[...] because typer reads these annotations at run time.
 Rules = Annotated[Optional[str], typer.Option("--rules", help="Rule set: a shipped name or a file.")]
@@ -28,5 +29,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 def settings(config: Path | None = None, *, no_sheet: bool = False, **flags: object) -> RunConfig:
     """Settings of this run; `flags` that are None count as not given."""
+    from qc_plugin.config import load_config
+
     extra = {"sheet": False, "stills": False} if no_sheet else {}
     return load_config({**flags, **extra}, file=config)[0]

@@ -5,22 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 from rich.table import Table
 
-from qc_plugin.batch.rules_for import facts_of, rules_for
 from qc_plugin.cli import options as o
 from qc_plugin.cli.screen import err, out
-from qc_plugin.config import load_config
 from qc_plugin.errors import UsageError
-from qc_plugin.hooks.installed import packages
-from qc_plugin.scoring.effective import effective as effective_text
-from qc_plugin.scoring.lint import lint as lint_file
-from qc_plugin.scoring.rule_diff import Difference, rule_diff
-from qc_plugin.scoring.rule_tests import run_tests
-from qc_plugin.scoring.ruleset import load_rules, shipped_rule_sets
+
+if TYPE_CHECKING:
+    from qc_plugin.scoring.rule_diff import Difference
 
 app = typer.Typer(no_args_is_help=True, help="Rule sets. Example: qc-plugin rules lint house.yaml")
 
@@ -28,6 +23,9 @@ app = typer.Typer(no_args_is_help=True, help="Rule sets. Example: qc-plugin rule
 @app.callback()
 def _with_packages() -> None:
     """Let rules name the measures of installed packages."""
+    from qc_plugin.config import load_config
+    from qc_plugin.hooks.installed import packages
+
     packages().measures(load_config()[0])
 
 
@@ -40,6 +38,8 @@ def list_() -> int:
 
     Print the rule sets that are shipped.
     """
+    from qc_plugin.scoring.ruleset import load_rules, shipped_rule_sets
+
     table = Table("id", "title", "rules", box=None, pad_edge=False)
     for name in shipped_rule_sets():
         rules = load_rules(name)
@@ -77,6 +77,11 @@ def show(
 
     Print a rule set with everything it inherits; what is printed is a rule file of its own.
     """
+    from qc_plugin.batch.rules_for import facts_of, rules_for
+    from qc_plugin.config import load_config
+    from qc_plugin.scoring.effective import effective as effective_text
+    from qc_plugin.scoring.ruleset import load_rules
+
     sets = [load_rules(name) for name in names]
     if asset is None and len(sets) > 1:
         raise UsageError("several rule sets are named; say which asset one is chosen for, with --asset FILE")
@@ -101,6 +106,9 @@ def diff(
 
     Say what the second set decides differently, key by key. What that does to reports: `rejudge --diff`.
     """
+    from qc_plugin.scoring.rule_diff import rule_diff
+    from qc_plugin.scoring.ruleset import load_rules
+
     found = rule_diff(load_rules(before), load_rules(after))
     if as_json:
         print(json.dumps({"schema": "qc.rule-diff/1", "differences": [asdict(each) for each in found]}))
@@ -132,6 +140,8 @@ def lint(files: Annotated[list[Path], typer.Argument(help="Rule files.", show_de
 
     Check rule files; every problem with its line and its repair. Exit code 2 when there is one.
     """
+    from qc_plugin.scoring.lint import lint as lint_file
+
     n = 0
     for file in files:
         for problem in lint_file(file):
@@ -153,6 +163,9 @@ def test(
 
     Run the tests written inside rule sets. Exit code 2 when one fails.
     """
+    from qc_plugin.scoring.rule_tests import run_tests
+    from qc_plugin.scoring.ruleset import load_rules
+
     failed = 0
     for name in names:
         for result in run_tests(load_rules(name)):

@@ -7,19 +7,19 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from qc_plugin.batch import scan as scan_many
-from qc_plugin.batch.ledger import Ledger
-from qc_plugin.batch.plan import Shard
-from qc_plugin.batch.run import ScanOptions, ScanResult, ledger_file, plan_scan
 from qc_plugin.cli import options as o
 from qc_plugin.cli.screen import err, out, print_plan, print_scan, scan_progress
-from qc_plugin.config import RunConfig
 from qc_plugin.errors import TemporaryError, UsageError
-from qc_plugin.store.address import Place, place_of
+from qc_plugin.store.address import place_of
+
+if TYPE_CHECKING:
+    from qc_plugin.batch.run import ScanOptions, ScanResult
+    from qc_plugin.config import RunConfig
+    from qc_plugin.store.address import Place
 
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 Ledgers = Annotated[
@@ -67,6 +67,9 @@ def scan(
     Check everything under PATHS; what is done already is not decoded again. Exit code 0 when all was checked.
     Stopped at any moment, the same command goes on where it was. Piped, it prints one JSON line an asset.
     """
+    from qc_plugin.batch.plan import Shard
+    from qc_plugin.batch.run import ScanOptions
+
     if fail_on not in ("never", "review", "reject"):
         raise UsageError(f"--fail-on {fail_on}: choose never, review or reject")
     if executor not in ("local", "ray"):
@@ -115,6 +118,8 @@ def _since(text: str | None) -> bool:
 
 
 def _run(paths: list[Place], run: RunConfig, options: ScanOptions, fail_on: str, *, as_json: bool) -> int:
+    from qc_plugin.batch.run import scan as scan_many
+
     try:
         with scan_progress(as_json=as_json) as tell:
             result = scan_many(paths, run, tell, options)
@@ -135,6 +140,9 @@ def _exit_code(result: ScanResult, fail_on: str) -> int:
 
 
 def _show_plan(paths: list[Place], run: RunConfig, options: ScanOptions, *, as_json: bool) -> int:
+    from qc_plugin.batch.ledger import Ledger
+    from qc_plugin.batch.run import ledger_file, plan_scan
+
     file = ledger_file(run, options.ledger)
     with Ledger(file if file.exists() else None) as ledger:
         plan = plan_scan(paths, run, options, ledger)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from qc_plugin.batch import AssetOutcome, ScanResult
-from qc_plugin.batch.plan import REASONS, Plan
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from qc_plugin.batch.outcome import AssetOutcome
+    from qc_plugin.batch.plan import Plan
+    from qc_plugin.batch.run import ScanResult
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -59,6 +61,8 @@ def print_outcome(outcome: AssetOutcome, *, as_json: bool) -> None:
 @contextmanager
 def scan_progress(*, as_json: bool) -> Iterator[Any]:
     """A callback (outcome, n_done, n_all): a bar on a terminal, else a line each 30 s; JSON if asked."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
         task = bar.add_task("scan", total=None)
@@ -114,6 +118,8 @@ def _one_line(outcome: AssetOutcome) -> None:
 
 def print_plan(plan: Plan, estimated_s: float | None, jobs: int) -> None:
     """What a scan would do."""
+    from qc_plugin.batch.plan import REASONS
+
     for reason, text in REASONS.items():
         if plan.counts[reason]:
             n_bytes = plan.n_bytes[reason]

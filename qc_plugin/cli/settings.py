@@ -7,7 +7,6 @@ from rich.table import Table
 
 from qc_plugin.cli import options as o
 from qc_plugin.cli.screen import out
-from qc_plugin.config import load_config
 
 app = typer.Typer(
     no_args_is_help=True, help="Settings and where they come from. Example: qc-plugin config show"
@@ -24,6 +23,8 @@ def show(config: o.ConfigFile = None) -> int:
 
     Print every setting, its value and its source.
     """
+    from qc_plugin.config import load_config
+
     values, origins = load_config(file=config)
     table = Table("setting", "value", "from", box=None, pad_edge=False)
     for key, value in values.model_dump().items():

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = (
     "torch",
@@ -51,5 +53,34 @@ def test_optional_runtimes_are_not_needed_by_any_module():
     )
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+
+
+# What a command that only talks needs none of: together they were two thirds of its time.
+NOT_TO_TALK = (
+    *HEAVY,
+    "numpy",
+    "PIL",
+    "multiprocessing.pool",
+    "multiprocessing.connection",
+    "boto3",
+    "jinja2",
+)
+
+
+@pytest.mark.parametrize("command", [["--help"], ["--version"], ["scan", "--help"], ["config", "show"]])
+def test_a_command_that_only_talks_loads_nothing_heavy(command, tmp_path):
+    code = (
+        "import sys\n"
+        f"sys.argv = ['qc-plugin', *{command!r}]\n"
+        "from qc_plugin.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        f"loaded = [name for name in {NOT_TO_TALK!r} if name in sys.modules]\n"
+        "assert not loaded, loaded\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
