@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import av
 
@@ -12,13 +12,11 @@ from qc_plugin.decode.colour import read_colour
 from qc_plugin.decode.container import MICROSECONDS, stream_end_s
 from qc_plugin.decode.geometry import is_right_angled, orientation_of, square_width
 from qc_plugin.decode.picture import Layout
+from qc_plugin.decode.side_data import beside
 from qc_plugin.types import MediaInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from av.container import InputContainer
-    from av.sidedata.sidedata import SideData
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
@@ -39,16 +37,16 @@ class Description:
 def describe(container: InputContainer, stream: VideoStream, frame: VideoFrame) -> Description:
     """Size, turn, colour and time of a stream from its tags and its first decoded frame."""
     context = stream.codec_context
-    matrix = _display_matrix(frame)
-    orientation = orientation_of(matrix)
+    side = beside(frame)
+    orientation = orientation_of(side.matrix)
     width_px, aspect = square_width(frame.width, context.sample_aspect_ratio or stream.sample_aspect_ratio)
     is_hd = frame.height >= _HD_HEIGHT_PX or frame.width >= _HD_WIDTH_PX
     colour = read_colour(frame.colorspace, frame.color_range, frame.color_trc, frame.format.name, is_hd=is_hd)
     interlaced = bool(frame.interlaced_frame)
-    notes = list(colour.notes)
+    notes = [*colour.notes, *side.notes]
     if orientation.mirrored:
         notes.append(MIRRORED_NOTE)
-    if not is_right_angled(matrix):
+    if not is_right_angled(side.matrix):
         notes.append("rotation is not a multiple of 90 degrees: rounded to the nearest")
     if interlaced:
         notes.append(INTERLACED_NOTE)
@@ -102,12 +100,3 @@ def _duration_s(container: InputContainer, stream: VideoStream) -> float | None:
 
 def _version(library: str) -> str:
     return ".".join(map(str, av.library_versions[library]))
-
-
-def _display_matrix(frame: VideoFrame) -> bytes:
-    """The 36 bytes of the frame's display matrix, empty when it has none."""
-    # PyAV's stub calls the side data a dict; it is a sequence of buffers with a type.
-    for side in cast("Iterable[SideData]", frame.side_data):
-        if side.type.name == "DISPLAYMATRIX":
-            return bytes(side)
-    return b""
