@@ -24,14 +24,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from bench.onnx_frames import FrameSize, region_values, write_frame_engine
 from bench.tiers import TIERS, Runner, Tier, peaks, seconds_a_call
 from bench.work_done import work_done
-from qc_plugin.inference import calibration
-from qc_plugin.inference.onnx_frames import FrameSize, region_values, write_frame_engine
-from qc_plugin.inference.plan_builder import network
-from qc_plugin.inference.plan_cache import PlanCache
 from qc_plugin.inference.select import open_session
 from qc_plugin.inference.spec import EngineSpec, load_spec
+from qc_plugin.inference.tensorrt import calibration
+from qc_plugin.inference.tensorrt.plan_builder import network
+from qc_plugin.inference.tensorrt.plan_cache import PlanCache
 from qc_plugin.stages.segment import plan_scale
 
 SIZES = {"360p": (360, 640), "720p": (720, 1280), "1080p": (1080, 1920), "4k": (2160, 3840)}

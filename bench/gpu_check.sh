@@ -30,7 +30,7 @@ nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>
 # doctor fails for other reasons than the GPU; a GPU that cannot be used is caught by the next steps
 "$python" -m qc_plugin doctor 2>&1 | grep -i -E 'gpu|backend' || true
 
-if ! reason=$("$python" -c 'import sys; from qc_plugin.inference import gpu; sys.exit(gpu.gpu_missing())' 2>&1); then
+if ! reason=$("$python" -c 'import sys; from qc_plugin.inference.tensorrt import gpu; sys.exit(gpu.gpu_missing())' 2>&1); then
     echo "FAIL: ${reason##*$'\n'}"
     exit 1
 fi

@@ -1,6 +1,6 @@
 """An ONNX network as a torch module, for comparing TensorRT with torch on the very same graph and weights.
 
-Covers the operators of our engines and of `inference.onnx_frames`, in any mix of fp32 and fp16; Q/DQ pairs
+Covers the operators of our engines and of `bench/onnx_frames.py`, in any mix of fp32 and fp16; Q/DQ pairs
 are computed as written. It is no inference back-end: the plugin never imports torch.
 """
 

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qc_plugin.inference import gpu
 from qc_plugin.inference.backends.tensorrt import TensorRtSession, plan_keys
-from qc_plugin.inference.plan_builder import build_plan, network
-from qc_plugin.inference.tensorrt_flavours import installed
+from qc_plugin.inference.tensorrt import gpu
+from qc_plugin.inference.tensorrt.flavours import installed
+from qc_plugin.inference.tensorrt.plan_builder import build_plan, network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from qc_plugin.inference.plan_cache import PlanCache
     from qc_plugin.inference.session import Array
     from qc_plugin.inference.spec import EngineSpec
+    from qc_plugin.inference.tensorrt.plan_cache import PlanCache
 
 
 @dataclass

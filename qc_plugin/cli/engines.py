@@ -12,7 +12,7 @@ from qc_plugin.cli.screen import err, out
 from qc_plugin.errors import EngineError, UsageError
 
 if TYPE_CHECKING:
-    from qc_plugin.inference.plan_jobs import PlanJob
+    from qc_plugin.inference.tensorrt.plan_jobs import PlanJob
 
 app = typer.Typer(no_args_is_help=True, help="Trained networks. Example: qc-plugin engines verify")
 
@@ -120,9 +120,9 @@ def build(
     Compile engines into TensorRT plans, kept in the plan cache. Needs no GPU, except with --flavour tensorrt.
     """
     from qc_plugin.cli.plan_progress import build_progress
-    from qc_plugin.inference.plan_cache import PlanCache
-    from qc_plugin.inference.plan_jobs import plan_jobs
     from qc_plugin.inference.spec import list_engines, load_spec
+    from qc_plugin.inference.tensorrt.plan_cache import PlanCache
+    from qc_plugin.inference.tensorrt.plan_jobs import plan_jobs
 
     specs = [load_spec(name) for name in engines or list_engines()]
     cache = PlanCache()
@@ -150,8 +150,8 @@ def build(
 def prepare(job: PlanJob, pictures: Path | None) -> bytes:
     """The engine's network in the precision of the job; int8 is calibrated on `pictures` first."""
     from qc_plugin.cli.pictures import load_pictures
-    from qc_plugin.inference.calibration import activation_ranges, picture_inputs
-    from qc_plugin.inference.plan_builder import network
+    from qc_plugin.inference.tensorrt.calibration import activation_ranges, picture_inputs
+    from qc_plugin.inference.tensorrt.plan_builder import network
 
     if job.key.precision != "int8":
         return network(job.spec, job.key.precision)

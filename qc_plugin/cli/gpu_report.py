@@ -8,13 +8,13 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING
 
 from qc_plugin.errors import EngineError
-from qc_plugin.inference import gpu, tensorrt_flavours
-from qc_plugin.inference.plan_cache import PlanCache
 from qc_plugin.inference.spec import list_engines, load_spec
-from qc_plugin.inference.tensorrt_flavours import FLAVOURS, PORTABLE
+from qc_plugin.inference.tensorrt import flavours, gpu
+from qc_plugin.inference.tensorrt.flavours import FLAVOURS, PORTABLE
+from qc_plugin.inference.tensorrt.plan_cache import PlanCache
 
 if TYPE_CHECKING:
-    from qc_plugin.inference.device_buffers import GpuInfo
+    from qc_plugin.inference.tensorrt.device_buffers import GpuInfo
 
 Line = tuple[str, Callable[[], str]]  # label, and what it found or raises
 
@@ -57,11 +57,11 @@ def _library() -> str:
 def _flavour(name: str) -> str:
     if platform.system() != "Linux" and name == "tensorrt":
         raise EngineError("not tried on this system")
-    reason = tensorrt_flavours.flavour_missing(name)
+    reason = flavours.flavour_missing(name)
     if reason is not None:
         raise EngineError(reason)
     known = FLAVOURS[name].targets
-    found = f"{name} {tensorrt_flavours.version(name)}"
+    found = f"{name} {flavours.version(name)}"
     here = gpu.gpu_info() if gpu.gpu_missing() is None else None
     if here is not None and known and here.target not in known:
         install = FLAVOURS["tensorrt"].install

@@ -13,8 +13,8 @@ from qc_plugin.cli.screen import err
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from qc_plugin.inference.plan_builder import Tell
-    from qc_plugin.inference.plans import PlanKey
+    from qc_plugin.inference.tensorrt.plan_builder import Tell
+    from qc_plugin.inference.tensorrt.plans import PlanKey
 
 _QUIET_S = 30.0
 

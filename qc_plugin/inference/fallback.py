@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from qc_plugin.errors import ConfigError
-from qc_plugin.inference.device_buffers import GpuLostError, GpuMemoryError
+from qc_plugin.inference.tensorrt.device_buffers import GpuLostError, GpuMemoryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qc_plugin.inference import gpu
-from qc_plugin.inference.device_buffers import GpuMemoryError
+from qc_plugin.inference.tensorrt import gpu
+from qc_plugin.inference.tensorrt.device_buffers import GpuMemoryError
 
 pytestmark = pytest.mark.gpu
 

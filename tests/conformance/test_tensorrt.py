@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from qc_plugin.errors import EngineError
-from qc_plugin.inference import calibration, gpu, tensorrt_flavours
 from qc_plugin.inference.backends import tensorrt
-from qc_plugin.inference.device_buffers import GpuInfo
-from qc_plugin.inference.plan_builder import build_plan, make_logger, network, plan_key
-from qc_plugin.inference.plan_cache import PlanCache
 from qc_plugin.inference.select import open_session
 from qc_plugin.inference.spec import list_engines, load_spec
+from qc_plugin.inference.tensorrt import calibration, flavours, gpu
+from qc_plugin.inference.tensorrt.device_buffers import GpuInfo
+from qc_plugin.inference.tensorrt.plan_builder import build_plan, make_logger, network, plan_key
+from qc_plugin.inference.tensorrt.plan_cache import PlanCache
 from tests.conformance.test_backends import smooth_picture
 from tests.support.tiny_onnx import small_network, write_engine
 
 RTX = "tensorrt_rtx"
-reason = tensorrt_flavours.flavour_missing(RTX)
+reason = flavours.flavour_missing(RTX)
 builds = pytest.mark.skipif(reason is not None, reason=reason or "")
 without_gpu = pytest.mark.skipif(gpu.gpu_missing() is None, reason="a GPU is here")
 
@@ -58,7 +58,7 @@ def test_the_segmenter_compiles_to_int8():
 
 
 def calibration_names(spec):
-    from qc_plugin.inference.onnx_int8 import int8_inputs
+    from qc_plugin.inference.tensorrt.onnx_int8 import int8_inputs
 
     return int8_inputs(spec.read_model())
 
@@ -70,7 +70,7 @@ def test_every_profile_compiles(tiny, profile):
 
 
 @builds
-@pytest.mark.parametrize("target", tensorrt_flavours.FLAVOURS[RTX].targets)
+@pytest.mark.parametrize("target", flavours.FLAVOURS[RTX].targets)
 def test_every_target_that_is_offered_compiles(tiny, target):
     assert build_plan(network(tiny, "f32"), tiny, key_of(tiny, target=target, precision="f32"))
 
@@ -115,7 +115,7 @@ def test_an_altered_model_is_never_compiled(tmp_path):
 @without_gpu
 def test_without_a_driver_a_plan_is_answered_with_none_not_with_a_crash(tiny):
     """What the back-end's `_deserialize` is written for; it turns None into an EngineError."""
-    trt = tensorrt_flavours.load(RTX)
+    trt = flavours.load(RTX)
     said = []
     runtime = trt.Runtime(make_logger(trt, said))
     assert runtime.deserialize_cuda_engine(build_plan(network(tiny, "f32"), tiny, key_of(tiny))) is None
@@ -132,7 +132,7 @@ def test_without_a_gpu_a_session_is_refused_and_no_plan_is_looked_for(tiny, monk
 def test_plans_are_looked_for_from_the_best_target_down(tiny):
     info = GpuInfo(0, "NVIDIA RTX A6000", (8, 6), 1, 13000)
     hopper = GpuInfo(0, "NVIDIA H100", (9, 0), 1, 13000)
-    if RTX in tensorrt_flavours.installed():
+    if RTX in flavours.installed():
         keys = [key for key in tensorrt.plan_keys(tiny, "f16", "720p", info) if key.flavour == RTX]
         assert [key.target for key in keys] == ["sm_86", "portable"]
         keys = [key for key in tensorrt.plan_keys(tiny, "f16", "720p", hopper) if key.flavour == RTX]

@@ -7,10 +7,10 @@ import pytest
 
 from qc_plugin.cli.engines import build
 from qc_plugin.errors import UsageError
-from qc_plugin.inference import tensorrt_flavours
+from qc_plugin.inference.tensorrt import flavours
 from tests.support.tiny_onnx import small_network, write_engine
 
-reason = tensorrt_flavours.flavour_missing("tensorrt_rtx")
+reason = flavours.flavour_missing("tensorrt_rtx")
 pytestmark = pytest.mark.skipif(reason is not None, reason=reason or "")
 RTX = "tensorrt_rtx"
 

@@ -18,20 +18,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qc_plugin.errors import EngineError
-from qc_plugin.inference import gpu, plan_builder, tensorrt_flavours
-from qc_plugin.inference.device_buffers import GpuMemoryError
-from qc_plugin.inference.device_slots import N_SLOTS, Slot, Wire, run_through
-from qc_plugin.inference.plan_cache import PlanCache
-from qc_plugin.inference.plans import PROFILES, PlanKey, plan_shapes
 from qc_plugin.inference.session import Array, check_inputs
-from qc_plugin.inference.tensorrt_flavours import FLAVOURS, PORTABLE
+from qc_plugin.inference.tensorrt import flavours, gpu, plan_builder
+from qc_plugin.inference.tensorrt.device_buffers import GpuMemoryError
+from qc_plugin.inference.tensorrt.device_slots import N_SLOTS, Slot, Wire, run_through
+from qc_plugin.inference.tensorrt.flavours import FLAVOURS, PORTABLE
+from qc_plugin.inference.tensorrt.plan_cache import PlanCache
+from qc_plugin.inference.tensorrt.plans import PROFILES, PlanKey, plan_shapes
 from qc_plugin.types import EngineUse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from qc_plugin.inference.device_buffers import Device, GpuInfo
     from qc_plugin.inference.spec import EngineSpec
+    from qc_plugin.inference.tensorrt.device_buffers import Device, GpuInfo
 
 NAME = "tensorrt"
 EXTRA = "qc-plugin[gpu]"
@@ -46,7 +46,7 @@ def missing() -> str | None:
         return "neither tensorrt nor tensorrt_rtx is installed"
     if gpu.gpu_missing() is not None:
         return "no NVIDIA GPU can be used"
-    return None if tensorrt_flavours.installed() else "neither tensorrt nor tensorrt_rtx imports"
+    return None if flavours.installed() else "neither tensorrt nor tensorrt_rtx imports"
 
 
 def open_session(spec: EngineSpec, *, precision: str, threads: int | None) -> TensorRtSession:
@@ -57,7 +57,7 @@ def open_session(spec: EngineSpec, *, precision: str, threads: int | None) -> Te
 
 def plan_keys(spec: EngineSpec, precision: str, profile: str, info: GpuInfo) -> Iterator[PlanKey]:
     """Keys of the plans that would do on this GPU, best first."""
-    for flavour in tensorrt_flavours.installed():
+    for flavour in flavours.installed():
         known = FLAVOURS[flavour].targets
         targets = [t for t in (info.target, PORTABLE) if t in known] if known else [info.name]
         for target in targets:
@@ -160,7 +160,7 @@ class LoadedPlan:
     def __init__(
         self, spec: EngineSpec, device: Device, cache: PlanCache, key: PlanKey, content: bytes
     ) -> None:
-        self._trt = tensorrt_flavours.load(key.flavour)
+        self._trt = flavours.load(key.flavour)
         self._cache, self._key = cache, key
         self._jit_kind = f"jit-{device.info.target}-{device.info.driver}"
         self._jit: Any = None

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from qc_plugin.inference.plan_builder import network
 from qc_plugin.inference.select import open_session
 from qc_plugin.inference.spec import list_engines, load_spec
+from qc_plugin.inference.tensorrt.plan_builder import network
 
 torch = pytest.importorskip("torch")
 onnx_torch = pytest.importorskip("bench.onnx_torch")

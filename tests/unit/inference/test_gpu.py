@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from qc_plugin.errors import ConfigError, EngineError, QcError
-from qc_plugin.inference import gpu
 from qc_plugin.inference.backends import tensorrt
-from qc_plugin.inference.device_buffers import GpuInfo, GpuLostError, GpuMemoryError, check_fits
 from qc_plugin.inference.fallback import SessionWithFallback
 from qc_plugin.inference.select import open_session
 from qc_plugin.inference.spec import load_spec
+from qc_plugin.inference.tensorrt import gpu
+from qc_plugin.inference.tensorrt.device_buffers import GpuInfo, GpuLostError, GpuMemoryError, check_fits
 from tests.support.tiny_onnx import small_network, write_engine
 
 no_gpu = pytest.mark.skipif(gpu.gpu_missing() is None, reason="a GPU is here")
@@ -36,7 +36,7 @@ def test_without_a_gpu_tensorrt_is_missing_and_auto_runs_on_the_cpu(tmp_path):
 
 
 def test_cudas_answers_become_our_errors():
-    device_cuda = pytest.importorskip("qc_plugin.inference.device_cuda")
+    device_cuda = pytest.importorskip("qc_plugin.inference.tensorrt.device_cuda")
     status = pytest.importorskip("cuda.bindings.runtime").cudaError_t
     assert device_cuda.answer("f", (status.cudaSuccess,)) is None
     assert device_cuda.answer("f", (status.cudaSuccess, 5)) == 5

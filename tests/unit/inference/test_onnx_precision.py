@@ -9,9 +9,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from qc_plugin.errors import EngineError
-from qc_plugin.inference import calibration, onnx_int8, onnx_precision
-from qc_plugin.inference.onnx_precision import half_nodes, plain, to_f16
 from qc_plugin.inference.spec import load_spec
+from qc_plugin.inference.tensorrt import calibration, onnx_int8, onnx_precision
+from qc_plugin.inference.tensorrt.onnx_precision import half_nodes, plain, to_f16
 from tests.support.tiny_onnx import MAPS, constant, small_network, write_engine
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from qc_plugin.errors import EngineError
-from qc_plugin.inference.plan_cache import PlanCache, default_folder
+from qc_plugin.inference.tensorrt.plan_cache import PlanCache, default_folder
 from tests.unit.inference.test_plans import KEY
 
 PLAN = b"not really machine code" * 1000

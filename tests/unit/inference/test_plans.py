@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qc_plugin.inference.plans import PROFILES, PlanKey, Shapes, plan_shapes
 from qc_plugin.inference.spec import SizeRule, load_spec
+from qc_plugin.inference.tensorrt.plans import PROFILES, PlanKey, Shapes, plan_shapes
 from tests.support.tiny_onnx import write_engine
 
 KEY = PlanKey(

@@ -6,18 +6,18 @@ import numpy as np
 import onnx
 import pytest
 
-from qc_plugin.errors import EngineError
-from qc_plugin.inference import tensorrt_flavours
-from qc_plugin.inference.onnx_frames import (
+from bench.onnx_frames import (
     N_LEVELS,
     FrameSize,
     area_weights,
     region_values,
     write_frame_engine,
 )
-from qc_plugin.inference.plan_builder import build_plan, network, plan_key
+from qc_plugin.errors import EngineError
 from qc_plugin.inference.select import open_session
 from qc_plugin.inference.spec import load_spec
+from qc_plugin.inference.tensorrt import flavours
+from qc_plugin.inference.tensorrt.plan_builder import build_plan, network, plan_key
 from qc_plugin.scoring.blur import region_blur
 from qc_plugin.stages.segment import BlurSegmenter, plan_scale
 from qc_plugin.types import Frame
@@ -109,7 +109,7 @@ def test_in_f16_reading_and_sums_stay_in_f32(spec, tmp_path):
     assert onnx.TensorProto.FLOAT16 in types.values()
 
 
-@pytest.mark.skipif(tensorrt_flavours.flavour_missing("tensorrt_rtx") is not None, reason="no tensorrt_rtx")
+@pytest.mark.skipif(flavours.flavour_missing("tensorrt_rtx") is not None, reason="no tensorrt_rtx")
 @pytest.mark.parametrize("size", [(72, 128), (100, 150)])
 def test_tensorrt_compiles_it(spec, size, tmp_path):
     whole = write_frame_engine(spec, size_of(spec, *size), tmp_path / "whole")

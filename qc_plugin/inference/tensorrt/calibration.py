@@ -12,9 +12,9 @@ import numpy as np
 import yaml
 
 from qc_plugin.errors import EngineError
-from qc_plugin.inference import onnx_int8, onnx_precision
 from qc_plugin.inference.select import AUTO_ORDER, BACKENDS, open_session
 from qc_plugin.inference.spec import EngineSpec, load_spec
+from qc_plugin.inference.tensorrt import onnx_int8, onnx_precision
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

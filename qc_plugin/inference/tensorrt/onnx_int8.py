@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qc_plugin.errors import EngineError
-from qc_plugin.inference.onnx_precision import (
+from qc_plugin.inference.tensorrt.onnx_precision import (
     checked,
     drop_unused,
     half_nodes,

@@ -10,10 +10,10 @@ import functools
 from typing import TYPE_CHECKING
 
 from qc_plugin.errors import EngineError, QcError
-from qc_plugin.inference import device_cuda, device_pycuda
+from qc_plugin.inference.tensorrt import device_cuda, device_pycuda
 
 if TYPE_CHECKING:
-    from qc_plugin.inference.device_buffers import Device, GpuInfo
+    from qc_plugin.inference.tensorrt.device_buffers import Device, GpuInfo
 
 LIBRARIES = {"pycuda": device_pycuda, "cuda-bindings": device_cuda}  # in the order they are tried
 _FIX_LIBRARY = "pip install 'qc-plugin[gpu]'"

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from qc_plugin.errors import EngineError
-from qc_plugin.inference import onnx_int8, onnx_precision, tensorrt_flavours
-from qc_plugin.inference.plans import PlanKey, Shape, plan_shapes
-from qc_plugin.inference.tensorrt_flavours import FLAVOURS, PORTABLE
+from qc_plugin.inference.tensorrt import flavours, onnx_int8, onnx_precision
+from qc_plugin.inference.tensorrt.flavours import FLAVOURS, PORTABLE
+from qc_plugin.inference.tensorrt.plans import PlanKey, Shape, plan_shapes
 
 if TYPE_CHECKING:
     from qc_plugin.inference.spec import EngineSpec
@@ -27,7 +27,7 @@ def plan_key(
         engine=spec.name,
         model_sha256=spec.model.sha256,
         flavour=flavour,
-        version=version or tensorrt_flavours.version(flavour),
+        version=version or flavours.version(flavour),
         target=target,
         profile=profile,
         shapes=plan_shapes(spec, profile),
@@ -55,7 +55,7 @@ def build_plan(content: bytes, spec: EngineSpec, key: PlanKey, *, tell: Tell | N
 
     `tell` hears how far it is; TensorRT names its phases itself.
     """
-    trt = tensorrt_flavours.load(key.flavour)
+    trt = flavours.load(key.flavour)
     said: list[str] = []
     builder = trt.Builder(make_logger(trt, said))
     definition = builder.create_network(_network_flags(trt))

@@ -21,9 +21,9 @@ import numpy as np
 import yaml
 
 from qc_plugin.errors import EngineError
-from qc_plugin.inference import onnx_precision
 from qc_plugin.inference.context import add_judging
 from qc_plugin.inference.spec import EngineSpec, load_spec
+from qc_plugin.inference.tensorrt import onnx_precision
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qc_plugin.errors import QcError
-from qc_plugin.inference.device_buffers import (
+from qc_plugin.inference.tensorrt.device_buffers import (
     FIX_LOST,
     FIX_MEMORY,
     DeviceMemory,

@@ -27,7 +27,7 @@ from qc_plugin.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qc_plugin.inference.plans import PlanKey
+    from qc_plugin.inference.tensorrt.plans import PlanKey
 
 _log = logging.getLogger(__name__)
 _SCHEMA = "qc.plan/1"

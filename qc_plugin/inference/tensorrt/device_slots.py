@@ -18,8 +18,8 @@ from qc_plugin.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from qc_plugin.inference.device_buffers import Device, DeviceMemory, PinnedMemory
     from qc_plugin.inference.session import Array
+    from qc_plugin.inference.tensorrt.device_buffers import Device, DeviceMemory, PinnedMemory
 
 N_SLOTS = 2
 

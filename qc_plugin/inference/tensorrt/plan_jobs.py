@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qc_plugin.errors import EngineError, UsageError
-from qc_plugin.inference import gpu, tensorrt_flavours
-from qc_plugin.inference.plan_builder import Tell, build_plan, plan_key
-from qc_plugin.inference.plans import PROFILES
-from qc_plugin.inference.tensorrt_flavours import FLAVOURS, PORTABLE
+from qc_plugin.inference.tensorrt import flavours, gpu
+from qc_plugin.inference.tensorrt.flavours import FLAVOURS, PORTABLE
+from qc_plugin.inference.tensorrt.plan_builder import Tell, build_plan, plan_key
+from qc_plugin.inference.tensorrt.plans import PROFILES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from qc_plugin.inference.plan_cache import PlanCache
-    from qc_plugin.inference.plans import PlanKey
     from qc_plugin.inference.spec import EngineSpec
+    from qc_plugin.inference.tensorrt.plan_cache import PlanCache
+    from qc_plugin.inference.tensorrt.plans import PlanKey
 
 SPOKEN = {"fp16": "f16", "fp32": "f32", "int8": "int8", "f16": "f16", "f32": "f32"}
 
@@ -69,13 +69,13 @@ def choose_flavour(asked: str, targets: str) -> str:
     if asked != "auto":
         if asked not in FLAVOURS:
             raise UsageError(f"--flavour {asked!r}: choose auto, {' or '.join(FLAVOURS)}")
-        tensorrt_flavours.load(asked)
+        flavours.load(asked)
         return asked
-    there = tensorrt_flavours.installed()
+    there = flavours.installed()
     if "tensorrt" in there and targets == "auto" and gpu.gpu_missing() is None:
         return "tensorrt"
     if "tensorrt_rtx" not in there:
-        raise EngineError(tensorrt_flavours.flavour_missing("tensorrt_rtx") or "tensorrt_rtx is missing")
+        raise EngineError(flavours.flavour_missing("tensorrt_rtx") or "tensorrt_rtx is missing")
     return "tensorrt_rtx"
 
 
