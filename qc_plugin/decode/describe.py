@@ -10,7 +10,7 @@ import av
 
 from qc_plugin.decode.colour import read_colour
 from qc_plugin.decode.container import MICROSECONDS, stream_end_s
-from qc_plugin.decode.geometry import is_right_angled, orientation_of, square_width
+from qc_plugin.decode.geometry import is_right_angled, orientation_of, pixel_shape, square_width
 from qc_plugin.decode.picture import Layout
 from qc_plugin.decode.side_data import beside
 from qc_plugin.types import MediaInfo
@@ -39,11 +39,13 @@ def describe(container: InputContainer, stream: VideoStream, frame: VideoFrame) 
     context = stream.codec_context
     side = beside(frame)
     orientation = orientation_of(side.matrix)
-    width_px, aspect = square_width(frame.width, context.sample_aspect_ratio or stream.sample_aspect_ratio)
+    # PyAV's aspect of the stream is the container's, or the parser's guess where the container states none.
+    shape = pixel_shape(stream.sample_aspect_ratio, context.sample_aspect_ratio)
+    width_px = square_width(frame.width, shape.aspect)
     is_hd = frame.height >= _HD_HEIGHT_PX or frame.width >= _HD_WIDTH_PX
     colour = read_colour(frame.colorspace, frame.color_range, frame.color_trc, frame.format.name, is_hd=is_hd)
     interlaced = bool(frame.interlaced_frame)
-    notes = [*colour.notes, *side.notes]
+    notes = [*shape.notes, *colour.notes, *side.notes]
     if orientation.mirrored:
         notes.append(MIRRORED_NOTE)
     if not is_right_angled(side.matrix):
@@ -63,7 +65,8 @@ def describe(container: InputContainer, stream: VideoStream, frame: VideoFrame) 
         duration_s=_duration_s(container, stream),
         average_fps=average_fps(stream),
         rotation_deg=orientation.rotation_deg,
-        sample_aspect=(aspect.numerator, aspect.denominator),
+        sample_aspect=shape.aspect.as_integer_ratio(),
+        codec_sample_aspect=shape.codec.as_integer_ratio() if shape.codec else None,
         bit_depth=frame.format.components[0].bits,
         colour_matrix=colour.matrix,
         colour_range=colour.range,

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MATRIX_BYTES = 36  # nine 32-bit numbers
+_PLAUSIBLE = (Fraction(1, 4), Fraction(4))
+# Matroska stores whole pixels of width and height, so its shape differs from the codec's by their rounding.
+_ROUNDING = Fraction(1, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,36 @@ def is_right_angled(matrix: bytes) -> bool:
     return min(straight, crossed) <= 0.02 * max(straight, crossed)  # about one degree
 
 
-def square_width(width_px: int, sample_aspect: Fraction | None) -> tuple[int, Fraction]:
-    """Width in square pixels and the sample aspect used; an aspect beyond 1:4 .. 4:1 is taken as 1."""
-    aspect = sample_aspect or Fraction(1)
-    if not Fraction(1, 4) <= aspect <= 4:
-        aspect = Fraction(1)
-    return max(1, round(width_px * aspect)), aspect
+@dataclass(frozen=True, slots=True)
+class PixelShape:
+    """How wide a pixel is shown for its height. `codec` is what the codec says where it says otherwise."""
+
+    aspect: Fraction
+    codec: Fraction | None = None
+    notes: tuple[str, ...] = ()
+
+
+def pixel_shape(container: Fraction | None, codec: Fraction | None) -> PixelShape:
+    """The sample aspect that ffmpeg, mpv and VLC show: the container's where it states one, else the codec's.
+
+    An aspect beyond 1:4 .. 4:1 is taken as 1. Both are None, or above zero.
+    """
+    stated = container or codec or Fraction(1)
+    if not _PLAUSIBLE[0] <= stated <= _PLAUSIBLE[1]:
+        return PixelShape(
+            Fraction(1), notes=(f"pixel shape {_ratio(stated)} is not plausible: taken as 1:1",)
+        )
+    if not codec or abs(stated - codec) <= _ROUNDING * codec:
+        return PixelShape(stated)
+    said = f"{_ratio(stated)} by the container, {_ratio(codec)} by the codec"
+    note = f"pixel shape {said}: shown as the container says"
+    return PixelShape(stated, codec, (note,))
+
+
+def square_width(width_px: int, aspect: Fraction) -> int:
+    """Width in square pixels."""
+    return max(1, round(width_px * aspect))
+
+
+def _ratio(aspect: Fraction) -> str:
+    return f"{aspect.numerator}:{aspect.denominator}"

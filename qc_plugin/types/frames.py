@@ -51,6 +51,7 @@ class MediaInfo:
     average_fps: float | None = None
     rotation_deg: int = 0
     sample_aspect: tuple[int, int] = (1, 1)
+    codec_sample_aspect: tuple[int, int] | None = None  # where the container says otherwise, and is believed
     bit_depth: int = 8
     colour_matrix: str = "bt709"
     colour_range: Literal["limited", "full"] = "limited"

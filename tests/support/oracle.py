@@ -52,3 +52,10 @@ def times(path: Path, n: int = 10_000) -> list[float]:
     found = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     start = float(found["format"].get("start_time", 0))
     return [float(frame.get("best_effort_timestamp_time", "nan")) - start for frame in found["frames"][:n]]
+
+
+def shape(path: Path) -> str:
+    """The aspect in which the picture is shown, as `16:9`."""
+    command = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-of", "csv=p=0"]
+    command += ["-show_entries", "stream=display_aspect_ratio", str(path)]
+    return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip().rstrip(",")

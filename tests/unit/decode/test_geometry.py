@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qc_plugin.decode.geometry import UPRIGHT, Orientation, is_right_angled, orientation_of, square_width
+from qc_plugin.decode.geometry import (
+    UPRIGHT,
+    Orientation,
+    is_right_angled,
+    orientation_of,
+    pixel_shape,
+    square_width,
+)
 
 ONE = 1 << 16
 ALL = [
@@ -74,16 +81,29 @@ def test_any_matrix_keeps_the_picture(numbers):
     assert turned.flags["C_CONTIGUOUS"]
 
 
+F = Fraction
+
+
 @pytest.mark.parametrize(
-    ("width", "aspect", "wanted"),
+    ("container", "codec", "shown", "overruled"),
     [
-        (720, Fraction(16, 15), (768, Fraction(16, 15))),
-        (720, None, (720, Fraction(1))),
-        (720, Fraction(0), (720, Fraction(1))),
-        (720, Fraction(1, 100), (720, Fraction(1))),
-        (1440, Fraction(4, 3), (1920, Fraction(4, 3))),
-        (1, Fraction(1, 4), (1, Fraction(1, 4))),
+        (F(16, 15), None, F(16, 15), None),
+        (None, F(16, 15), F(16, 15), None),
+        (None, None, F(1), None),
+        (F(1), F(27, 64), F(1), F(27, 64)),  # an editor repaired the shape in the box
+        (F(64, 45), F(1), F(64, 45), F(1)),
+        (F(640, 451), F(64, 45), F(640, 451), None),  # whole pixels of width: rounded, not different
+        (F(1, 100), None, F(1), None),
     ],
+)
+def test_the_shape_that_players_show(container, codec, shown, overruled):
+    shape = pixel_shape(container, codec)
+    assert (shape.aspect, shape.codec) == (shown, overruled)
+    assert bool(shape.notes) == (overruled is not None or container == F(1, 100))
+
+
+@pytest.mark.parametrize(
+    ("width", "aspect", "wanted"), [(720, F(16, 15), 768), (1440, F(4, 3), 1920), (1, F(1, 4), 1)]
 )
 def test_square_width(width, aspect, wanted):
     assert square_width(width, aspect) == wanted
