@@ -27,12 +27,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench.onnx_frames import FrameSize, region_values, write_frame_engine
 from bench.tiers import TIERS, Runner, Tier, peaks, seconds_a_call
 from bench.work_done import work_done
+from qc_plugin.inference.pictures import plan_scale
 from qc_plugin.inference.select import open_session
 from qc_plugin.inference.spec import EngineSpec, load_spec
 from qc_plugin.inference.tensorrt import calibration
 from qc_plugin.inference.tensorrt.plan_builder import network
 from qc_plugin.inference.tensorrt.plan_cache import PlanCache
-from qc_plugin.stages.segment import plan_scale
 
 SIZES = {"360p": (360, 640), "720p": (720, 1280), "1080p": (1080, 1920), "4k": (2160, 3840)}
 LIMITS = {"f32": 0.001, "f16": 0.01, "int8": 0.2}  # of a probability, any pixel
@@ -67,7 +67,7 @@ def boxes(height: int, width: int, n: int) -> np.ndarray:
 def frame_size(spec: EngineSpec, height: int, width: int) -> FrameSize:
     """How frames of this size are brought to the engine's analysis scale."""
     stride = int(str(spec.params["stride"]))
-    scale = plan_scale(height, width, spec.size, long_side=spec.size.long_side, stride=stride)
+    scale = plan_scale(height, width, spec, long_side=spec.size.long_side)
     return FrameSize(scale.original, scale.analysis, scale.padded, stride)
 
 

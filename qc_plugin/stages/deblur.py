@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from qc_plugin.errors import EngineError
+from qc_plugin.inference.pictures import pad, to_tensor
 from qc_plugin.inference.select import open_session
 from qc_plugin.inference.session import check_range
 from qc_plugin.inference.spec import load_spec
@@ -30,7 +31,6 @@ from qc_plugin.stages.deblur_cells import (
 )
 from qc_plugin.stages.incoming import checked_rgb
 from qc_plugin.stages.motion_paths import decode_paths
-from qc_plugin.stages.segment import to_tensor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -164,7 +164,7 @@ class LocalDeblurrer:
     ) -> DeblurPatch:
         height, width = image.shape[:2]
         size = (tiling.round_up(height, MULTIPLE_PX), tiling.round_up(width, MULTIPLE_PX))
-        padded = tiling.pad(image, *size)
+        padded = pad(image, *size)
         out, used = padded.copy(), np.zeros(size, np.bool_)
         motion = np.zeros((size[0] // CELL_PX, size[1] // CELL_PX, 4), np.float32)
         given, within = (None if m is None else _padded(m, size) for m in (mask, allowed))

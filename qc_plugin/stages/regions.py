@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-import cv2
 import numpy as np
 
 from qc_plugin.errors import EngineError
+from qc_plugin.inference.pictures import fitted, plan_scale, to_tensor
 from qc_plugin.inference.select import open_session
-from qc_plugin.inference.session import Array, Session, check_range
+from qc_plugin.inference.session import Session, check_range
 from qc_plugin.inference.spec import EngineSpec, load_spec
 from qc_plugin.stages import region_tiles
 from qc_plugin.stages.incoming import checked_rgb, runs_of_one_size
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["RegionDetector", "Tracker", "track"]
 
 KINDS: tuple[RegionKind, ...] = ("face", "hand", "person")
-MAX_UPSCALE = 2.0  # the engine was trained on pictures enlarged up to this
 BATCH = 4  # frames a run: more gains nothing on a CPU and costs memory
 LEAST_BOX_PX = 1.0  # of a side, in frame px: what is left of a box that lay in the padding is nothing
 
@@ -107,10 +106,6 @@ class RegionDetector:
                 result.append(self._regions(frame, np.concatenate([rows, more])))
         return result
 
-    def detect_batch(self, frames: Sequence[NDArray[np.uint8]]) -> list[list[Region]]:
-        """Regions of bare pictures (H, W, 3) uint8; their place in the sequence is their `frame_index`."""
-        return self.detect([Frame(i, 0.0, 0.0, checked_rgb(rgb)) for i, rgb in enumerate(frames)])
-
     def close(self) -> None:
         """Give the engine's memory back."""
         self.session.close()
@@ -122,16 +117,15 @@ class RegionDetector:
         """
         spec, decoder = self.session.spec, DECODERS[self.session.spec.decoder]
         height, width = images[0].shape[:2]
-        small_height, small_width = analysis_size(height, width, long_side)
-        batch = np.stack([_to_planes(image, small_height, small_width, spec) for image in images])
+        scale = plan_scale(height, width, spec, long_side=long_side)
+        batch = to_tensor([fitted(image, scale, spec) for image in images], spec)
         outputs = self.session.run({spec.inputs[0].name: batch})
         for tensor in spec.outputs:
             check_range(spec, tensor.name, outputs[tensor.name], decoder.range_of(tensor.name))
-        taken = (spec.size.padded(small_height), spec.size.padded(small_width))
-        scale = np.array([width / small_width, height / small_height] * 2)
+        frame_px = np.array(scale.frame_per_cell() * 2)
         found = []
-        for rows in decoder.decode(outputs, spec.params, spec.classes, taken):
-            boxes = (rows[:, :4].astype(np.float64) * scale).clip(0, [width, height, width, height])
+        for rows in decoder.decode(outputs, spec.params, spec.classes, scale.padded):
+            boxes = (rows[:, :4].astype(np.float64) * frame_px).clip(0, [width, height, width, height])
             kept = ((boxes[:, 2:] - boxes[:, :2]) >= min(LEAST_BOX_PX, width, height)).all(axis=1)
             found.append(np.concatenate([boxes, rows[:, 4:]], axis=1)[kept])
         return found
@@ -159,30 +153,6 @@ class RegionDetector:
             Region(frame.index, self.kinds[int(label)], (x0, y0, x1, y1), min(confidence, 1.0))
             for x0, y0, x1, y1, confidence, label in rows[np.argsort(-rows[:, 4], kind="stable")].tolist()
         ]
-
-
-def analysis_size(height: int, width: int, long_side: int) -> tuple[int, int]:
-    """(height, width) px at which a picture is looked at: long side `long_side`, enlarged twice at most."""
-    scale = min(long_side / max(height, width), MAX_UPSCALE)
-    return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-def _to_planes(image: NDArray[np.uint8], height: int, width: int, spec: EngineSpec) -> Array:
-    """(3, H, W), or (H, W, 3) if its layout says so, float32 in range and colour order of the engine's input.
-
-    Resized, then padded; reflection would show half a face twice.
-    """
-    if image.shape[:2] != (height, width):
-        how = cv2.INTER_AREA if height < image.shape[0] or width < image.shape[1] else cv2.INTER_LINEAR
-        image = np.asarray(cv2.resize(image, (width, height), interpolation=how), dtype=np.uint8)
-    tensor = spec.inputs[0]
-    low, high = tensor.range or (0.0, 1.0)
-    step = np.float32((high - low) / 255.0)
-    shape = (3, spec.size.padded(height), spec.size.padded(width))
-    planes = np.full(shape, np.float32(low) + tensor.padding * step, np.float32)
-    channels = image[..., ::-1] if tensor.colour == "BGR" else image
-    planes[:, :height, :width] = channels.transpose(2, 0, 1).astype(np.float32) * step + np.float32(low)
-    return planes.transpose(1, 2, 0) if tensor.layout == "NHWC" else planes
 
 
 def _check_engine(spec: EngineSpec) -> None:

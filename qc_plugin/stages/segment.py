@@ -18,9 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from qc_plugin.errors import EngineError
 from qc_plugin.inference.context import judge_by_the_rest
+from qc_plugin.inference.pictures import Scale, fitted, plan_scale, to_tensor
 from qc_plugin.inference.select import open_session
 from qc_plugin.inference.session import Array, Session, check_range
-from qc_plugin.inference.spec import EngineSpec, SizeRule, load_spec
+from qc_plugin.inference.spec import EngineSpec, load_spec
 from qc_plugin.stages import tiling
 from qc_plugin.stages.incoming import checked_rgb, runs_of_one_size
 from qc_plugin.types import BlurMap, Frame
@@ -63,35 +64,6 @@ class TileRule:
     budget_px: int = 2048 * 2048
     tile: int = 2048
     halo: int = 512
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """How one picture size is brought to the network: `analysis` and `padded` are (height, width) in px."""
-
-    original: tuple[int, int]
-    analysis: tuple[int, int]
-    padded: tuple[int, int]
-
-    def frame_per_cell(self, stride: int) -> tuple[float, float]:
-        """Frame px a map cell covers, (x, y)."""
-        return (
-            stride * self.original[1] / self.analysis[1],
-            stride * self.original[0] / self.analysis[0],
-        )
-
-
-def plan_scale(height: int, width: int, rule: SizeRule, *, long_side: int | None, stride: int) -> Scale:
-    """The analysis size of a (height, width) picture: reduced to `long_side`, never enlarged.
-
-    A reduced side is a whole number of map cells, so that the map covers the picture exactly; a picture that
-    keeps its size keeps every pixel, and its last cells may reach beyond it.
-    """
-    analysis = (height, width)
-    if long_side is not None and max(height, width) > long_side:
-        ratio = long_side / max(height, width)
-        analysis = tuple(max(round(side * ratio / stride), 1) * stride for side in (height, width))  # type: ignore[assignment]
-    return Scale((height, width), analysis, (rule.padded(analysis[0]), rule.padded(analysis[1])))
 
 
 class BlurSegmenter:
@@ -147,9 +119,9 @@ class BlurSegmenter:
         result: list[BlurMap] = []
         for group in runs_of_one_size(frames, BATCH):
             height, width = group[0].rgb.shape[:2]
-            rule, stride = self.session.spec.size, self.params.stride
-            scale = plan_scale(height, width, rule, long_side=self.long_side, stride=stride)
-            maps = self._infer([_reduce(checked_rgb(frame.rgb), scale) for frame in group], scale)
+            spec = self.session.spec
+            scale = plan_scale(height, width, spec, long_side=self.long_side)
+            maps = self._infer([fitted(checked_rgb(frame.rgb), scale, spec) for frame in group], scale)
             result += [self._blur_map(frame, scale, part) for frame, part in zip(group, maps, strict=True)]
         return result
 
@@ -158,14 +130,13 @@ class BlurSegmenter:
         self.session.close()
 
     def _infer(self, images: list[NDArray[np.uint8]], scale: Scale) -> list[Array]:
-        """Maps (h, w, 3) of equally sized pictures, padding removed."""
+        """Maps (h, w, 3) of pictures that fit the network, padding removed."""
         height, width = scale.padded
         too_long = max(scale.padded) > self.session.spec.size.max
-        padded = [tiling.pad(image, height, width) for image in images]
         if too_long or height * width > self.tile_rule.budget_px:
-            maps = [self._infer_tiled(image) for image in padded]
+            maps = [self._infer_tiled(image) for image in images]
         else:
-            maps = list(self._run(padded))
+            maps = list(self._run(images))
         cells = [tiling.round_up(side, self.params.stride) // self.params.stride for side in scale.analysis]
         return [tiling.crop(part, cells[0], cells[1]) for part in maps]
 
@@ -202,18 +173,6 @@ class BlurSegmenter:
         )
 
 
-def to_tensor(images: Sequence[NDArray[np.uint8]], spec: EngineSpec) -> Array:
-    """(n, 3, H, W) float32 in the range that the engine's first input states, from RGB of one size."""
-    tensor = spec.inputs[0]
-    low, high = tensor.range or (0.0, 1.0)
-    order = (2, 1, 0) if tensor.colour == "BGR" else (0, 1, 2)
-    batch = np.empty((len(images), 3, *images[0].shape[:2]), np.float32)
-    for image, planes in zip(images, batch, strict=True):
-        for plane, channel in zip(planes, order, strict=True):
-            np.multiply(image[..., channel], np.float32((high - low) / 255.0), out=plane)
-    return batch if low == 0.0 else batch + np.float32(low)
-
-
 def enlarge(
     coarse: NDArray[np.float32], scale_xy: tuple[float, float], height: int, width: int
 ) -> NDArray[np.float32]:
@@ -224,13 +183,6 @@ def enlarge(
     )
     full = cv2.resize(coarse, whole, interpolation=cv2.INTER_LINEAR)
     return np.ascontiguousarray(full[:height, :width], dtype=np.float32)
-
-
-def _reduce(image: NDArray[np.uint8], scale: Scale) -> NDArray[np.uint8]:
-    height, width = scale.analysis
-    if (height, width) == scale.original:
-        return image
-    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _read_params(spec: EngineSpec) -> BlurParams:

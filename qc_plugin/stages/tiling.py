@@ -1,15 +1,10 @@
-"""Pad, crop, tile, stitch: pure functions on images (H, W) or (H, W, C).
-
-Padding only ever adds rows below and columns to the right, so that pixel (0, 0) stays (0, 0) and a map at
-stride s lines up with its picture without an offset.
-"""
+"""Crop, tile, stitch: pure functions on images (H, W) or (H, W, C)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-import cv2
 import numpy as np
 
 if TYPE_CHECKING:
@@ -25,24 +20,8 @@ def round_up(value: int, multiple: int) -> int:
     return -(-value // multiple) * multiple
 
 
-def pad(image: NDArray[Scalar], height: int, width: int) -> NDArray[Scalar]:
-    """`image` grown to (height, width) by reflection at its lower and right border (abc -> abcba).
-
-    Works for any growth, from one pixel too (it is repeated). Raises ValueError if it would have to shrink.
-    """
-    below, right = height - image.shape[0], width - image.shape[1]
-    if below < 0 or right < 0 or image.size == 0:
-        raise ValueError(f"pad: expected a filled image of at most {height}x{width}, got shape {image.shape}")
-    if below == 0 and right == 0:
-        return image
-    grown = np.asarray(
-        cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REFLECT_101), dtype=image.dtype
-    )
-    return grown.reshape(height, width, *image.shape[2:])  # OpenCV drops a last axis of length 1
-
-
 def crop(image: NDArray[Scalar], height: int, width: int) -> NDArray[Scalar]:
-    """The upper left (height, width) of `image`: undoes `pad`. Raises ValueError if it would have to grow."""
+    """The upper left (height, width) of `image`: undoes padding. Raises ValueError if too small."""
     if height > image.shape[0] or width > image.shape[1]:
         raise ValueError(f"crop: expected at least {height}x{width}, got shape {image.shape}")
     return image[:height, :width]

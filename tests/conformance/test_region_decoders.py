@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from qc_plugin.stages.regions import RegionDetector
+from qc_plugin.types import Frame
 from tests.support.detectors import SHARED, imported
 from tests.support.drawn_face import drawn_face
 from tests.support.media import SAMPLE
@@ -104,7 +105,7 @@ def test_boxes_lie_in_the_picture_best_first_and_do_not_pile_up(detector, found,
 
 def test_the_same_picture_gives_the_same_boxes(detector, found, picture):
     assert detector(picture[0]) == found
-    twice = detector.detect_batch([picture[0], picture[0]])
+    twice = detector.detect([Frame(n, 0.0, 0.0, picture[0]) for n in range(2)])
     for regions in twice:
         np.testing.assert_allclose(boxes(regions), boxes(found), atol=0.01)
 

@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qc_plugin.stages.tiling import crop, cut, pad, spans, stitch, tiles
+from qc_plugin.inference.pictures import pad
+from qc_plugin.stages.tiling import crop, cut, spans, stitch, tiles
 
 sides = st.integers(1, 70)
 

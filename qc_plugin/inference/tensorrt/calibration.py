@@ -7,11 +7,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 import yaml
 
 from qc_plugin.errors import EngineError
+from qc_plugin.inference.pictures import fitted, plan_scale, to_tensor
 from qc_plugin.inference.select import AUTO_ORDER, BACKENDS, open_session
 from qc_plugin.inference.spec import EngineSpec, load_spec
 from qc_plugin.inference.tensorrt import onnx_int8, onnx_precision
@@ -56,22 +56,13 @@ def activation_ranges(spec: EngineSpec, inputs: Sequence[Array]) -> dict[str, fl
 
 
 def picture_inputs(spec: EngineSpec, pictures: Iterable[NDArray[np.uint8]]) -> list[Array]:
-    """(1, 3, H, W) float32 for each (h, w, 3) uint8 RGB picture: at the analysis scale, its edge repeated."""
-    return [_planes(spec, picture) for picture in pictures]
-
-
-def _planes(spec: EngineSpec, picture: NDArray[np.uint8]) -> Array:
-    height, width = picture.shape[:2]
-    ratio = min((spec.size.long_side or _LONG_SIDE) / max(height, width), 1.0)
-    size = (max(round(width * ratio), 1), max(round(height * ratio), 1))
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    beyond = [(0, spec.size.padded(side) - side) for side in small.shape[:2]]
-    padded = np.pad(small, [*beyond, (0, 0)], mode="edge").astype(np.float32)
-    low, high = spec.inputs[0].range or (0.0, 1.0)
-    planes = padded[..., ::-1] if spec.inputs[0].colour == "BGR" else padded
-    return np.ascontiguousarray(
-        planes.transpose(2, 0, 1)[None] * np.float32((high - low) / 255) + np.float32(low)
-    )
+    """Each (h, w, 3) uint8 RGB picture as the engine takes it at its analysis scale, a batch each."""
+    inputs = []
+    for picture in pictures:
+        height, width = picture.shape[:2]
+        scale = plan_scale(height, width, spec, long_side=spec.size.long_side or _LONG_SIDE)
+        inputs.append(to_tensor([fitted(picture, scale, spec)], spec))
+    return inputs
 
 
 def _open_heart(spec: EngineSpec, names: list[str], folder: Path) -> EngineSpec:

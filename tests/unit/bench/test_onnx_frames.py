@@ -14,12 +14,13 @@ from bench.onnx_frames import (
     write_frame_engine,
 )
 from qc_plugin.errors import EngineError
+from qc_plugin.inference.pictures import plan_scale
 from qc_plugin.inference.select import open_session
 from qc_plugin.inference.spec import load_spec
 from qc_plugin.inference.tensorrt import flavours
 from qc_plugin.inference.tensorrt.plan_builder import build_plan, network, plan_key
 from qc_plugin.scoring.blur import region_blur
-from qc_plugin.stages.segment import BlurSegmenter, plan_scale
+from qc_plugin.stages.segment import BlurSegmenter
 from qc_plugin.types import Frame
 from tests.support.tiny_onnx import small_network, write_engine
 
@@ -51,7 +52,7 @@ def frames_of(height, width, n=3):
 
 
 def size_of(spec, height, width):
-    scale = plan_scale(height, width, spec.size, long_side=spec.size.long_side, stride=4)
+    scale = plan_scale(height, width, spec, long_side=spec.size.long_side)
     return FrameSize(scale.original, scale.analysis, scale.padded, 4)
 
 

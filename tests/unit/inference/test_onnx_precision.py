@@ -12,6 +12,8 @@ from qc_plugin.errors import EngineError
 from qc_plugin.inference.spec import load_spec
 from qc_plugin.inference.tensorrt import calibration, onnx_int8, onnx_precision
 from qc_plugin.inference.tensorrt.onnx_precision import half_nodes, plain, to_f16
+from qc_plugin.stages.regions import RegionDetector
+from qc_plugin.stages.segment import BlurSegmenter
 from tests.support.tiny_onnx import MAPS, constant, small_network, write_engine
 
 
@@ -218,3 +220,27 @@ def test_large_pictures_are_brought_to_analysis_scale(tmp_path):
 def test_calibrating_on_nothing_is_refused(tmp_path):
     with pytest.raises(EngineError, match="no pictures"):
         calibration.activation_ranges(load_spec(write_engine(tmp_path / "tiny")), [])
+
+
+@pytest.mark.parametrize("name", ["motion_blur", "regions"])
+def test_int8_is_calibrated_on_the_pixels_that_inference_sees(name):
+    """The stage that runs the engine and the calibration give the network the same input, borders too."""
+    picture = np.random.default_rng(3).integers(0, 255, (233, 351, 3), np.uint8)
+    spec = load_spec(name)
+    (calibrated,) = calibration.picture_inputs(spec, [picture])
+    seen = Recorded(spec)
+    stage = BlurSegmenter(seen) if name == "motion_blur" else RegionDetector(seen)
+    with pytest.raises(StopIteration):
+        stage(picture)
+    np.testing.assert_array_equal(seen.image, calibrated)
+
+
+class Recorded:
+    """A session that keeps its input and computes nothing."""
+
+    def __init__(self, spec):
+        self.spec, self.image = spec, None
+
+    def run(self, inputs):
+        self.image = inputs["image"].copy()
+        raise StopIteration

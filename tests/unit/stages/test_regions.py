@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qc_plugin.errors import EngineError, QcError
+from qc_plugin.inference.pictures import plan_scale
 from qc_plugin.inference.spec import load_spec
-from qc_plugin.stages.regions import RegionDetector, analysis_size
+from qc_plugin.stages.regions import RegionDetector
 from qc_plugin.types import Frame
 
 
@@ -66,7 +67,7 @@ def test_boxes_come_back_in_frame_pixels(height, width, box):
     (region,) = detector(with_square(height, width, box))
     assert region.kind == "hand"
     assert region.confidence == pytest.approx(0.9)
-    per_pixel = max(width / analysis_size(height, width, 960)[1], 1)
+    per_pixel = max(width / plan_scale(height, width, detector.session.spec, long_side=960).analysis[1], 1)
     np.testing.assert_allclose(region.box_xyxy, box, atol=1.5 * per_pixel)
 
 
@@ -87,7 +88,7 @@ def test_frames_keep_order_and_index_and_run_as_batches_of_one_size():
     found = detector.detect(frames)
     assert [regions[0].frame_index for regions in found] == [0, 10, 20, 30, 40, 50]
     assert [shape[0] for shape in session.batches] == [4, 1, 1]
-    assert [len(r) for r in detector.detect_batch([wide, tall * 0])] == [1, 0]
+    assert [len(r) for r in detector.detect([Frame(0, 0.0, 0.0, rgb) for rgb in (wide, tall * 0)])] == [1, 0]
 
 
 def test_an_engine_that_computes_rubbish_stops_the_run():
@@ -158,7 +159,7 @@ def test_the_same_picture_gives_the_same_regions_alone_and_in_a_batch(shipped):
     rng = np.random.default_rng(1)
     pictures = [rng.integers(0, 256, (80, 120, 3), np.uint8) for _ in range(3)]
     alone = [shipped(rgb) for rgb in pictures]
-    together = shipped.detect_batch(pictures)
+    together = shipped.detect([Frame(n, 0.0, 0.0, rgb) for n, rgb in enumerate(pictures)])
     for one, many in zip(alone, together, strict=True):
         assert [r.kind for r in one] == [r.kind for r in many]
         for a, b in zip(one, many, strict=True):

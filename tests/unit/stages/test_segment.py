@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from qc_plugin.errors import EngineError, QcError
+from qc_plugin.inference.pictures import Scale, plan_scale
 from qc_plugin.inference.select import open_session
 from qc_plugin.inference.session import check_range
-from qc_plugin.inference.spec import SizeRule, load_spec
-from qc_plugin.stages.segment import BlurSegmenter, Scale, TileRule, plan_scale
+from qc_plugin.inference.spec import load_spec
+from qc_plugin.stages.segment import BlurSegmenter, TileRule
 from qc_plugin.types import Frame
 from tests.support.tiny_onnx import MAPS, blur_maps, contract, not_a_number, write_engine
 
@@ -97,9 +98,9 @@ def test_batches_give_what_single_frames_give_in_order(segmenter):
 
 
 def test_small_pictures_keep_their_pixels():
-    rule = SizeRule(multiple=64, min=64, max=4096, long_side=640)
-    assert plan_scale(37, 53, rule, long_side=640, stride=4) == Scale((37, 53), (37, 53), (64, 64))
-    assert plan_scale(360, 640, rule, long_side=640, stride=4) == Scale((360, 640), (360, 640), (384, 640))
+    spec = load_spec("motion_blur")
+    assert plan_scale(37, 53, spec, long_side=640) == Scale((37, 53), (37, 53), (64, 64))
+    assert plan_scale(360, 640, spec, long_side=640) == Scale((360, 640), (360, 640), (384, 640))
 
 
 @pytest.mark.parametrize(
@@ -112,8 +113,8 @@ def test_small_pictures_keep_their_pixels():
     ],
 )
 def test_large_pictures_are_reduced_to_the_analysis_scale(size, analysis):
-    rule = SizeRule(multiple=64, min=64, max=4096, long_side=640)
-    assert plan_scale(*size, rule, long_side=640, stride=4).analysis == analysis
+    spec = load_spec("motion_blur")
+    assert plan_scale(*size, spec, long_side=640).analysis == analysis
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qc_plugin.stages.tiling import Span, crop, cut, pad, round_up, spans, stitch, tiles
+from qc_plugin.inference.pictures import pad
+from qc_plugin.stages.tiling import Span, crop, cut, round_up, spans, stitch, tiles
 
 
 def test_padding_reflects_below_and_to_the_right():
