@@ -10,6 +10,7 @@ import av
 import av.error
 from av.stream import Disposition
 
+from qc_plugin.decode.encryption import refuse_encrypted
 from qc_plugin.decode.sniff import sniff_kind
 from qc_plugin.errors import LimitExceeded, UnsupportedAsset
 
@@ -50,10 +51,12 @@ def open_container(path: str | Path, limits: Limits) -> InputContainer:
             f"file:{Path(path).absolute()}", mode="r", options=dict(_OPTIONS), metadata_errors="replace"
         )
     except (av.error.FFmpegError, OSError, ValueError) as error:
+        refuse_encrypted(path, told_by_packets=False)
         raise UnsupportedAsset(
             f"{name} cannot be read as a video ({_reason(error)}): {_fix(path)}"
         ) from error
     try:
+        refuse_encrypted(path, told_by_packets=True)
         _check(container, name, limits)
     except BaseException:
         container.close()
@@ -74,6 +77,7 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
         if stream.codec_context is not None and not stream.disposition & Disposition.attached_pic
     ]
     if not usable:
+        refuse_encrypted(container.name.removeprefix("file:"), told_by_packets=False)
         kinds = sorted({str(stream.type) for stream in container.streams}) or ["no"]
         raise UnsupportedAsset(
             f"{name} has no video stream we can decode (it has {', '.join(kinds)} streams): "

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import cv2
 
 from qc_plugin.decode.describe import MIRRORED_NOTE
+from qc_plugin.decode.encryption import encryption_of
 from qc_plugin.decode.limits import DEFAULT_LIMITS, Limits
 from qc_plugin.decode.rgb_preview import preview_of_rgb
 from qc_plugin.decode.video import PyavReader
@@ -81,7 +82,7 @@ class DecordReader:
         self._name = Path(path).name
         self._decord_error: type[Exception] = decord.DECORDError
         described, self._first_s = _described(path, limits)
-        _refuse(described, self._name)
+        _refuse(described, path)
         self._info = replace(_as_decord_sees_it(described), decoder=decoder)
         self._n_decoded = self._n_errors = 0
         self._ended_early = self._started = self.closed = False
@@ -208,7 +209,7 @@ def _as_decord_sees_it(info: MediaInfo) -> MediaInfo:
     return replace(info, colour_matrix="bt601", notes=notes)
 
 
-def _refuse(info: MediaInfo, name: str) -> None:
+def _refuse(info: MediaInfo, path: str | Path) -> None:
     """Raise UnsupportedAsset for what decord is known to get wrong."""
     reason = None
     if info.interlaced:
@@ -219,5 +220,7 @@ def _refuse(info: MediaInfo, name: str) -> None:
         reason = "does not turn mirrored pictures back"
     elif info.container in ("mpegts", "mpeg"):
         reason = "returns wrong frames from MPEG streams"
+    elif encryption_of(path) is not None:
+        reason = "does not see where a file that begins clear is encrypted"
     if reason is not None:
-        raise UnsupportedAsset(f"{name}: decord {reason}: use the reader 'pyav'.")
+        raise UnsupportedAsset(f"{Path(path).name}: decord {reason}: use the reader 'pyav'.")

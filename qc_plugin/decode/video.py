@@ -16,6 +16,7 @@ from av.codec.context import ThreadType
 from qc_plugin.decode.container import check_duration, open_container, stream_end_s, video_stream
 from qc_plugin.decode.deinterlace import Deinterlacer
 from qc_plugin.decode.describe import INTERLACED_NOTE, average_fps, describe, start_s, time_base
+from qc_plugin.decode.encryption import refuse_encrypted, refuse_encrypted_packet
 from qc_plugin.decode.limits import DEFAULT_LIMITS, Limits
 from qc_plugin.decode.picture import PictureMaker
 from qc_plugin.decode.pyav_frame import PyavFrame, Source
@@ -50,7 +51,7 @@ class PyavReader:
     """
 
     def __init__(self, path: str | Path, *, threads: Threads = 1, limits: Limits = DEFAULT_LIMITS) -> None:
-        self._name = Path(path).name
+        self._path, self._name = Path(path), Path(path).name
         self._limits = limits
         self._n_packets = self._n_decoded = self._n_errors = self._n_corrupt = 0
         self._ended_early = self._started = False
@@ -148,6 +149,7 @@ class PyavReader:
             frames = self._decode(packet)
             if frames:
                 return frames
+        refuse_encrypted(self._path, told_by_packets=False)
         raise UnsupportedAsset(
             f"{self._name} holds no frame that can be decoded ({self._n_errors} broken packets): "
             "export it again."
@@ -182,6 +184,7 @@ class PyavReader:
                     self._count(packet)
                     # Not `packet.stream_index`: the empty packet that flushes the decoder has none.
                     if packet.stream.index == self._stream.index:
+                        refuse_encrypted_packet(packet, self._path)
                         yield packet
             except av.error.FFmpegError:
                 n_failed += 1
