@@ -25,12 +25,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import openvino
-from openvino import opset13 as ops
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from qc_plugin.errors import EngineError
+from qc_plugin.inference import runtimes
 from qc_plugin.inference.select import open_session
 from qc_plugin.inference.spec import list_engines, load_spec
 
@@ -39,6 +38,8 @@ if TYPE_CHECKING:
 
     from qc_plugin.inference.session import Session
 
+openvino = runtimes.openvino()
+ops = openvino.opset13
 SIZES = ((1280, 720), (960, 544), (640, 360))  # width, height
 TARGET = {"motion_blur": 0.6}  # of the reference at the first size
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "4294967296"}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from qc_plugin.inference import runtimes
 from qc_plugin.inference.backends.tensorrt import TensorRtSession, plan_keys
 from qc_plugin.inference.tensorrt import gpu
 from qc_plugin.inference.tensorrt.flavours import installed
@@ -112,7 +113,7 @@ def _torch_missing() -> str | None:
 
 
 def _ort_gpu(spec: EngineSpec, precision: str, *_: object) -> Runner:
-    import onnxruntime
+    onnxruntime = runtimes.onnxruntime()
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
@@ -130,7 +131,7 @@ def _ort_gpu(spec: EngineSpec, precision: str, *_: object) -> Runner:
 def _ort_missing() -> str | None:
     if find_spec("onnxruntime") is None:
         return "onnxruntime is not installed"
-    import onnxruntime
+    onnxruntime = runtimes.onnxruntime()
 
     found = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
     return None if found else "this onnxruntime has no CUDA provider (pip install onnxruntime-gpu)"

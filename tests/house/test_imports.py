@@ -1,5 +1,6 @@
 """The house rules that imports must obey."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+REPORTING = ("openvino", "openvino_telemetry", "onnxruntime")
 HEAVY = (
     "torch",
     "tensorrt",
@@ -84,3 +86,28 @@ def test_a_command_that_only_talks_loads_nothing_heavy(command, tmp_path):
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
+
+
+def test_runtimes_that_report_their_use_are_imported_by_one_module():
+    """`inference.runtimes` keeps their telemetry out; recipes and tests run at people's too."""
+    folders = ("qc_plugin", "engines", "bench", "examples", "tests")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    assert len(files) > 300
+    found = [f"{path.relative_to(ROOT)}: {name}" for path in files for name in _reporting_imports(path)]
+    assert found == []
+
+
+def _reporting_imports(path):
+    """Names of such runtimes in import statements, and where a test asks pytest to import one."""
+    text = path.read_text(encoding="utf-8")
+    for node in ast.walk(ast.parse(text)) if any(name in text for name in REPORTING) else ():
+        match node:
+            case ast.Import():
+                names = [alias.name for alias in node.names]
+            case ast.ImportFrom(level=0):
+                names = [node.module]
+            case ast.Call(func=ast.Attribute(attr="importorskip"), args=[ast.Constant(value=str(name)), *_]):
+                names = [name]
+            case _:
+                names = []
+        yield from (name for name in names if name.split(".")[0] in REPORTING)

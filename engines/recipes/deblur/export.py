@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
 import torch
 import yaml
 from torch import Tensor, nn
 
 from engines.recipes.motion_blur.export import digest, halve_weights
+from qc_plugin.inference import runtimes
 from qc_plugin.stages.deblur_cells import list_cells
 
 from .model import GRID_MARGIN, SIZE_MULTIPLE, Deblurrer, macs
@@ -153,6 +153,7 @@ def _tidy(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def differences(network: Deblurrer, models: dict[str, bytes]) -> dict[str, float]:
     """Largest absolute differences: each graph in onnxruntime to torch, and the list to the dense graph."""
+    onnxruntime = runtimes.onnxruntime()
     run = {n: onnxruntime.InferenceSession(m, providers=["CPUExecutionProvider"]) for n, m in models.items()}
     worst = dict.fromkeys(("analyser", "dense", "list_to_dense"), 0.0)
     for seed, (height, width, share) in enumerate(((128, 128, 0.3), (128, 256, 0.05), (256, 128, 1.0))):

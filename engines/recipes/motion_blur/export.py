@@ -18,6 +18,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from qc_plugin.inference import runtimes
+
 from .checkpoint import load_network
 from .model import EXTENT_FULL_SCALE_PX, SIZE_MULTIPLE, STRIDE, ConvNorm, Segmenter
 from .predictor import LONG_SIDE_PX, PRIOR
@@ -125,9 +127,7 @@ def _is_exact_in_half(values: np.ndarray) -> bool:
 
 def max_difference(graph: EngineGraph, path: Path) -> float:
     """Largest absolute difference of any output between torch and onnxruntime, over three shapes."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = runtimes.onnxruntime().InferenceSession(path, providers=["CPUExecutionProvider"])
     worst = 0.0
     generator = torch.Generator().manual_seed(0)
     for shape in ((1, 3, 64, 64), (2, 3, 128, 320), (1, 3, 384, 640)):

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import torch
 
+from qc_plugin.inference import runtimes
 from qc_plugin.inference.context import judge_by_the_rest
 
 from .checkpoint import load_network
@@ -62,8 +63,7 @@ def open_runner(path: Path, *, n_threads: int = 2, prior: float | None = PRIOR) 
 
 
 def _onnx_runner(path: Path, n_threads: int) -> Callable[[np.ndarray], ThreeMaps]:
-    import openvino
-
+    openvino = runtimes.openvino()
     settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": n_threads}
     request = openvino.Core().compile_model(path, "CPU", settings).create_infer_request()
 

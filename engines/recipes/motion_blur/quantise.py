@@ -17,7 +17,8 @@ import numpy as np
 import onnx
 import yaml
 from onnx import numpy_helper
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+from qc_plugin.inference import runtimes
 
 from .data import StoredSet
 from .export import ENGINE_DIR, digest
@@ -26,11 +27,13 @@ from .sources import WORK
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+quantization = runtimes.onnxruntime("onnxruntime.quantization")
+
 N_STEM_CONVOLUTIONS = 4  # three octaves of the bank, and the layer that mixes them
 N_HEAD_CONVOLUTIONS = 3  # mask and extent; evidence in two
 
 
-class Pictures(CalibrationDataReader):
+class Pictures(quantization.CalibrationDataReader):
     """Training pictures, blurred and sharp, from a stored set."""
 
     def __init__(self, stored: StoredSet, n: int) -> None:
@@ -71,15 +74,15 @@ def quantise(source: Path, target: Path, stored: StoredSet, *, n_pictures: int) 
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "float.onnx"
         onnx.save(model, plain)
-        quantize_static(
+        quantization.quantize_static(
             plain,
             target,
             Pictures(stored, n_pictures),
-            quant_format=QuantFormat.QDQ,
+            quant_format=quantization.QuantFormat.QDQ,
             per_channel=True,
             reduce_range=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
             op_types_to_quantize=["Conv", "Add"],
             nodes_to_exclude=kept_in_float(model) + stem_additions(model),
         )

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 import yaml
 from torch import Tensor, nn
@@ -25,6 +24,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from engines.recipes.regions.catalogue import CLASSES, LONG_SIDE, load_split
 from engines.recipes.regions.evaluate import Network, judge, print_result, result_of
 from engines.recipes.regions.model import STRIDES, RegionNet
+from qc_plugin.inference import runtimes
 
 ENGINE_DIR = Path(__file__).parents[2] / "regions"
 OPSET = 18
@@ -101,7 +101,7 @@ def tidy(model: onnx.ModelProto) -> onnx.ModelProto:
 @torch.no_grad()
 def largest_difference(graph: EngineGraph, content: bytes) -> tuple[float, float]:
     """Largest |torch - onnxruntime| over three shapes: (of heat, of box sides in px up to 1000)."""
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    session = runtimes.onnxruntime().InferenceSession(content, providers=["CPUExecutionProvider"])
     worst = {"heat": 0.0, "box": 0.0}
     for shape in ((1, 3, 64, 96), (3, 3, 160, 64), (1, 3, 544, 960)):
         image = torch.rand(shape, generator=torch.Generator().manual_seed(1))
@@ -115,7 +115,7 @@ def largest_difference(graph: EngineGraph, content: bytes) -> tuple[float, float
 
 def exported_network(content: bytes) -> Network:
     """The graph as it was written, on onnxruntime: what is measured is what is shipped."""
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    session = runtimes.onnxruntime().InferenceSession(content, providers=["CPUExecutionProvider"])
     return lambda image: dict(zip(OUTPUTS, session.run(OUTPUTS, {"image": image}), strict=True))
 
 

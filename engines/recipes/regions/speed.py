@@ -15,14 +15,16 @@ import statistics
 import time
 
 import numpy as np
-import openvino
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engines.recipes.regions.export import EngineGraph
 from engines.recipes.regions.model import RegionNet
+from qc_plugin.inference import runtimes
 from qc_plugin.inference.spec import load_spec
+
+openvino = runtimes.openvino()
 
 SHAPE = (1, 3, 544, 960)
 REFERENCE_DECODER = (256, 128, 64, 32, 16)

@@ -6,6 +6,7 @@ import importlib.util
 from typing import TYPE_CHECKING, Any
 
 from qc_plugin.errors import EngineError
+from qc_plugin.inference import runtimes
 from qc_plugin.inference.session import Array, check_inputs, engine_use
 
 if TYPE_CHECKING:
@@ -38,9 +39,8 @@ class OnnxRuntimeSession:
     """
 
     def __init__(self, spec: EngineSpec, *, precision: str, threads: int | None) -> None:
-        import onnxruntime
-        from onnxruntime.capi import onnxruntime_pybind11_state as failures
-
+        onnxruntime = runtimes.onnxruntime()
+        failures = onnxruntime.capi.onnxruntime_pybind11_state
         self.spec = spec
         self.backend = NAME
         self.device = _DEVICE

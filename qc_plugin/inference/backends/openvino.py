@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qc_plugin.errors import EngineError
+from qc_plugin.inference import runtimes
 from qc_plugin.inference.session import Array, check_inputs, engine_use
 
 if TYPE_CHECKING:
@@ -67,11 +68,10 @@ def choose_precision(spec: EngineSpec, asked: str, capabilities: list[str]) -> s
 @functools.cache
 def _used() -> bool:
     """Runs a network of one addition."""
-    import openvino
-    from openvino import opset15
-
-    given = opset15.parameter([1], np.float32, name="given")
-    added = opset15.add(given, np.ones(1, np.float32))
+    openvino = runtimes.openvino()
+    ops = openvino.opset15
+    given = ops.parameter([1], np.float32, name="given")
+    added = ops.add(given, np.ones(1, np.float32))
     added.output(0).set_names({"added"})
     core = openvino.Core()
     request = core.compile_model(openvino.Model([added], [given]), _DEVICE).create_infer_request()
@@ -93,8 +93,7 @@ class OpenVinoSession:
     """An engine compiled by OpenVINO; see `session.Session`."""
 
     def __init__(self, spec: EngineSpec, *, precision: str, threads: int | None) -> None:
-        import openvino
-
+        openvino = runtimes.openvino()
         _use_once()
         core = openvino.Core()
         self.spec = spec
@@ -166,9 +165,8 @@ def split_at_logarithms(model: Any, copy: Any) -> list[Any]:
 
     The rest takes the inputs of the model and, named `logarithm_0` and so on, what the first part gives.
     """
-    import openvino
-    from openvino import opset13 as ops
-
+    openvino = runtimes.openvino()
+    ops = openvino.opset13
     logarithms = [node for node in model.get_ordered_ops() if node.get_type_name() == "Log"]
     if not logarithms:
         return [model]

@@ -7,14 +7,15 @@ import yaml
 
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
-onnxruntime = pytest.importorskip("onnxruntime")
 
 from engines.recipes.motion_blur import checkpoint, metrics  # noqa: E402
 from engines.recipes.motion_blur.export import EngineGraph, export  # noqa: E402
 from engines.recipes.motion_blur.import_sketch import rename  # noqa: E402
 from engines.recipes.motion_blur.model import Segmenter, Widths, derivative_bank  # noqa: E402
 from engines.recipes.motion_blur.predictor import open_runner, predict  # noqa: E402
+from qc_plugin.inference import runtimes  # noqa: E402
 
+onnxruntime = runtimes.onnxruntime()
 pytestmark = pytest.mark.train
 ENGINE = Path(__file__).parents[3] / "engines/motion_blur"
 WIDTHS = Widths((16, 16, 32, 32, 32), 8, 16)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from qc_plugin.errors import EngineError
+from qc_plugin.inference import runtimes
 from qc_plugin.inference.spec import load_spec
 from qc_plugin.inference.tensorrt import calibration, onnx_int8, onnx_precision
 from qc_plugin.inference.tensorrt.onnx_precision import half_nodes, plain, to_f16
 from qc_plugin.stages.regions import RegionDetector
 from qc_plugin.stages.segment import BlurSegmenter
 from tests.support.tiny_onnx import MAPS, constant, small_network, write_engine
+
+onnxruntime = runtimes.onnxruntime()
 
 
 def deep_network(seed=0):

@@ -6,12 +6,14 @@ import subprocess
 import sys
 
 import numpy as np
-import openvino
 import pytest
 
+from qc_plugin.inference import runtimes
 from qc_plugin.inference.backends import openvino as backend
 from qc_plugin.inference.spec import load_spec
 from tests.support.tiny_onnx import MAPS, blur_maps, small_network, write_engine
+
+openvino = runtimes.openvino()
 
 
 def read(model):
