@@ -1,11 +1,14 @@
 """Verdicts on their way to a webhook: kept until they were taken, sent after the answer was given.
 
-Signed as `X-QC-Signature: t=<unix seconds>,v1=<hex>`, the HMAC-SHA256 over `<t>.<body>` with the secret of
-QC_WEBHOOK_SECRET. The time is part of what is signed, so that a copy cannot be sent again later.
+Signed as Standard Webhooks (standardwebhooks.com) has it: `webhook-id`, `webhook-timestamp` and
+`webhook-signature: v1,<base64>`, the HMAC-SHA256 over `<id>.<timestamp>.<body>` with QC_WEBHOOK_SECRET. A
+message that is sent again keeps its id; the time is signed, so that a copy cannot be sent later.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import hmac
 import json
@@ -25,7 +28,7 @@ from qc_plugin.host.result import Result, line
 from qc_plugin.report.text import without_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -69,7 +72,9 @@ class Outbox:
                 break
             try:
                 message = json.loads(path.read_text(encoding="utf-8"))
-                taken = _deliver(message["address"], message["body"].encode(), tries, ends)
+                taken = _deliver(
+                    _Message(path.stem, message["address"], message["body"].encode()), tries, ends
+                )
             except FileNotFoundError:
                 continue  # another process has sent it
             except (ValueError, KeyError, TypeError):
@@ -85,19 +90,46 @@ class Outbox:
         return sorted(self._root.glob("[0-9a-f]*.json"), key=lambda p: (p.stat().st_mtime_ns, p.name))
 
 
-def sign(body: bytes, secret: str, timestamp: int) -> str:
-    """Value of `X-QC-Signature` for `body`."""
-    digest = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
-    return f"t={timestamp},v1={digest}"
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """One message; `id` tells doubles apart from news."""
+
+    id: str
+    address: str
+    body: bytes
 
 
-def verify(body: bytes, header: str, secret: str, *, now: float, tolerance_s: float = 300.0) -> bool:
-    """Whether `header` was made for `body` with `secret` within `tolerance_s` seconds (for receivers)."""
-    parts = dict(part.split("=", 1) for part in header.split(",") if "=" in part)
-    stamp = parts.get("t", "")
-    if not stamp.isdigit() or abs(now - int(stamp)) > tolerance_s:
+def sign(body: bytes, secret: str, message_id: str, timestamp: int) -> str:
+    """Value of `webhook-signature` for `body`. `timestamp`: unix seconds.
+
+    Raises ConfigError for a secret that begins with `whsec_` and is no base64.
+    """
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    digest = hmac.new(_key(secret), signed, hashlib.sha256).digest()
+    return f"v1,{base64.b64encode(digest).decode()}"
+
+
+def verify(
+    body: bytes, headers: Mapping[str, str], secret: str, *, now: float, tolerance_s: float = 300.0
+) -> bool:
+    """Whether `headers` were made for `body` with `secret` within `tolerance_s` seconds (for receivers)."""
+    given = {name.lower(): value for name, value in headers.items()}
+    stamp = given.get("webhook-timestamp", "")
+    if not (stamp.isascii() and stamp.isdigit()) or abs(now - int(stamp)) > tolerance_s:
         return False
-    return hmac.compare_digest(sign(body, secret, int(stamp)), header)
+    expected = sign(body, secret, given.get("webhook-id", ""), int(stamp)).encode()
+    offered = given.get("webhook-signature", "").split(" ")  # several while a secret is being changed
+    return any(hmac.compare_digest(expected, each.encode()) for each in offered)
+
+
+def _key(secret: str) -> bytes:
+    """The bytes to sign with: base64 after `whsec_`, as the standard writes secrets, else the text itself."""
+    if not secret.startswith("whsec_"):
+        return secret.encode()
+    try:
+        return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except binascii.Error as error:
+        raise ConfigError(f"{SECRET} begins with whsec_ but is no base64; copy it again") from error
 
 
 def check_webhook(address: str) -> None:
@@ -109,16 +141,18 @@ def check_webhook(address: str) -> None:
         raise ConfigError(
             f"a webhook is set but {SECRET} is not; set it to the secret shared with the receiver"
         )
+    _key(os.environ[SECRET])
 
 
-def _deliver(address: str, body: bytes, tries: int, ends: float) -> bool:
+def _deliver(message: _Message, tries: int, ends: float) -> bool:
     """Try to hand over one message; False when it should wait."""
+    address = message.address
     check_webhook(address)
     for wait_s in _waits(tries):
         if wait_s and time.monotonic() + wait_s >= ends:
             return False
         time.sleep(wait_s)
-        code = _post(address, body)
+        code = _post(message)
         if code is not None and 200 <= code < 300:
             return True
         if code in _GIVE_UP_CODES:
@@ -141,14 +175,17 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _post(address: str, body: bytes) -> int | None:
+def _post(message: _Message) -> int | None:
     """HTTP status of one attempt; None when nobody answered."""
+    now = int(time.time())
     headers = {
-        "Content-Type": "application/json",
-        "User-Agent": "qc-plugin",
-        "X-QC-Signature": sign(body, os.environ[SECRET], int(time.time())),
+        "content-type": "application/json",
+        "user-agent": "qc-plugin",
+        "webhook-id": message.id,
+        "webhook-timestamp": str(now),
+        "webhook-signature": sign(message.body, os.environ[SECRET], message.id, now),
     }
-    request = urllib.request.Request(address, data=body, headers=headers, method="POST")  # noqa: S310
+    request = urllib.request.Request(message.address, data=message.body, headers=headers, method="POST")  # noqa: S310
     try:
         with urllib.request.build_opener(_NoRedirect).open(request, timeout=_TIMEOUT_S) as answer:
             return int(answer.status)

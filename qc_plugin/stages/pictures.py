@@ -78,11 +78,6 @@ def cut(rgb: NDArray[np.uint8], box: Box, *, margin: float = 0.0) -> NDArray[np.
     return rgb[top:bottom, left:right]
 
 
-def blur_mask(blur: BlurMap) -> NDArray[np.bool_]:
-    """(h, w) True where blur is called: probable enough, and with evidence that it could be seen."""
-    return (blur.probability > blur.threshold) & (blur.evidence > blur.evidence_floor)
-
-
 def heat_map(rgb: NDArray[np.uint8], blur: BlurMap) -> NDArray[np.uint8]:
     """The picture in grey with blur in colour: hue by intensity, opacity by probability x evidence."""
     height, width = rgb.shape[:2]

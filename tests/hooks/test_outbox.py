@@ -22,7 +22,7 @@ def receiver(monkeypatch):
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            server.got.append((self.path, self.headers["X-QC-Signature"], body))
+            server.got.append((self.path, dict(self.headers), body))
             code = server.codes.pop(0) if server.codes else 200
             self.send_response(code)
             if code == 302:
@@ -53,23 +53,36 @@ def test_a_message_is_signed_and_taken_once(receiver, tmp_path):
     box = Outbox(tmp_path)
     box.put(result(), receiver.url)
     assert (box.send().sent, box.send().sent) == (1, 0)
-    ((path, signature, body),) = receiver.got
+    ((path, headers, body),) = receiver.got
     assert path == "/hook/token?key=hidden"
     assert json.loads(body)["id"] == "e-1"
-    assert verify(body, signature, SECRET, now=time.time())
-    assert not verify(body + b" ", signature, SECRET, now=time.time())
-    assert not verify(body, signature, "other", now=time.time())
-    assert not verify(body, signature, SECRET, now=time.time() + 600)
-    assert not verify(body, "t=,v1=", SECRET, now=time.time())
+    assert verify(body, headers, SECRET, now=time.time())
+    assert not verify(body + b" ", headers, SECRET, now=time.time())
+    assert not verify(body, headers, "other", now=time.time())
+    assert not verify(body, headers, SECRET, now=time.time() + 600)
+    assert not verify(body, headers | {"Webhook-Id": "another"}, SECRET, now=time.time())
+    assert not verify(body, {}, SECRET, now=time.time())
     assert SECRET not in "".join(p.read_text() for p in tmp_path.rglob("*") if p.is_file())
 
 
 def test_the_signature_is_the_one_documented():
-    import hashlib
-    import hmac
+    """The reference library of Standard Webhooks gives this for these values."""
+    secret, body = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", b'{"test": 2432232314}'
+    signature = sign(body, secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330)
+    assert signature == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
-    expected = hmac.new(b"k", b"1700000000." + b"{}", hashlib.sha256).hexdigest()
-    assert sign(b"{}", "k", 1_700_000_000) == f"t=1700000000,v1={expected}"
+
+def test_a_secret_that_is_no_base64_is_told_before_anything_is_kept(monkeypatch):
+    monkeypatch.setenv("QC_WEBHOOK_SECRET", "whsec_not base64")
+    with pytest.raises(ConfigError, match="no base64"):
+        check_webhook("https://host/x")
+
+
+def test_a_message_that_is_sent_again_keeps_its_id(receiver, tmp_path):
+    receiver.codes = [500]
+    Outbox(tmp_path).put(result(), receiver.url)
+    Outbox(tmp_path).send()
+    assert len({headers["Webhook-Id"] for _, headers, _ in receiver.got}) == 1
 
 
 def test_a_receiver_that_fails_twice_is_tried_again(receiver, tmp_path):

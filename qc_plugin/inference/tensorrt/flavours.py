@@ -87,8 +87,3 @@ def load(name: str) -> Any:
     if reason is not None:
         raise EngineError(reason)
     return import_module(FLAVOURS[name].module)
-
-
-def capability_number(target: str) -> int:
-    """86 for "sm_86"."""
-    return int(target.removeprefix("sm_"))
