@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qc_plugin.errors import QcError
+from qc_plugin.types.summary import count_frames, worst_first
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from qc_plugin.types import AssetKind, AssetReport, Verdict
+    from qc_plugin.types import AssetKind, AssetReport, Finding, Verdict
 
 _NOTHING = "nothing to report"
 
@@ -32,7 +33,7 @@ class AssetOutcome:
     sheet: Path | None = None
     incomplete: bool = False
     degraded: bool = False
-    frames: Mapping[str, int] | None = None
+    frames: Mapping[str, int] | None = None  # by decision; those left out by `excluded:<rule>`
     seconds: float = 0.0
     reused: bool = False
     retryable: bool = False  # the same call may give more later
@@ -59,22 +60,18 @@ class AssetOutcome:
 
 def outcome_of(report: AssetReport, path: Path | None, sheet: Path | None, started: float) -> AssetOutcome:
     """The outcome that `report` tells of; `started` is by the monotonic clock."""
-    counts = dict.fromkeys(("accept", "deblur", "review", "reject"), 0)
-    for row in report.frames:
-        counts[row.judgement.decision] += 1
-    best = next((f.text for f in report.findings if f.outcome in ("fail", "borderline")), _NOTHING)
     return AssetOutcome(
         path=report.asset.path,
         asset_id=report.asset.id,
         kind=report.asset.kind,
         verdict=report.verdict,
         exit_code=report.exit_code,
-        sentence=report.error or best,
+        sentence=report.error or _worst(report.findings),
         report=path,
         sheet=sheet,
         incomplete=report.incomplete,
         degraded=report.degraded,
-        frames=counts,
+        frames=count_frames(row.judgement for row in report.frames),
         error_class=report.error_class or "",
         seconds=time.monotonic() - started,
     )
@@ -82,12 +79,19 @@ def outcome_of(report: AssetReport, path: Path | None, sheet: Path | None, start
 
 def sentence_of(meta: Mapping[str, Any]) -> str:
     """What the metadata of a report say in one sentence, as when it was made."""
-    telling = (f["text"] for f in meta["findings"] if f["outcome"] in ("fail", "borderline"))
-    return str((meta["error"] or {}).get("text") or next(telling, _NOTHING))
+    from qc_plugin.report.rows import finding_of
+
+    return str((meta["error"] or {}).get("text") or _worst(finding_of(f) for f in meta["findings"]))
+
+
+def _worst(findings: Iterable[Finding]) -> str:
+    """The sentence of the worst finding."""
+    return next((finding.text for finding in worst_first(findings)), _NOTHING)
 
 
 def from_report(path: str, asset_id: str, report: Path) -> AssetOutcome | None:
     """What a report that is in place says of its asset; None when it is torn, or of another asset."""
+    from qc_plugin.report.meta import frames_of
     from qc_plugin.report.read import read_meta
 
     try:
@@ -107,6 +111,7 @@ def from_report(path: str, asset_id: str, report: Path) -> AssetOutcome | None:
         report=report,
         incomplete=bool(meta["flags"]["incomplete"]),
         degraded=bool(meta["flags"]["degraded"]),
+        frames=frames_of(meta),
         error_class=str(error.get("class") or ""),
         reused=True,
     )

@@ -16,6 +16,7 @@ from qc_plugin.batch.work import rules_of
 from qc_plugin.errors import RuleError, UsageError
 from qc_plugin.report.read import read_report
 from qc_plugin.report.write import report_path, write_report
+from qc_plugin.scoring.asset_findings import INCOMPLETE, read_in_part
 from qc_plugin.scoring.changes import Call, closest_calls, n_lost
 from qc_plugin.scoring.ruleset import AssetFacts, choose_rules
 
@@ -150,7 +151,7 @@ def judge_again(report: AssetReport, rules: RuleSet) -> AssetReport:
         return carried
     size_px = report.media.width_px, report.media.height_px
     judged = judge_scores(
-        [row.score for row in report.frames], rules, size_px=size_px, incomplete=report.incomplete
+        [row.score for row in report.frames], rules, size_px=size_px, incomplete=_why_incomplete(report)
     )
     return replace(
         carried,
@@ -160,6 +161,14 @@ def judge_again(report: AssetReport, rules: RuleSet) -> AssetReport:
         funnel=judged.funnel,
         coverage=replace(report.coverage, rules_skipped=judged.rules_skipped),
     )
+
+
+def _why_incomplete(report: AssetReport) -> str:
+    """Why `report` is of a part only, as it says itself; older ones do not say it. "" for the whole."""
+    told = next((f.text for f in report.findings if f.rule_id == INCOMPLETE), "")
+    if told or not report.incomplete:
+        return told
+    return read_in_part(report.coverage.duration_s, report.coverage.decoded_s)
 
 
 class _Worker:

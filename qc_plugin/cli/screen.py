@@ -52,10 +52,19 @@ def print_outcome(outcome: AssetOutcome, *, as_json: bool) -> None:
     out.print(f"{MARKS[outcome.verdict]}  {escape(plain(outcome.path))}", soft_wrap=True)
     out.print(f"  {plain(outcome.sentence)}", soft_wrap=True, markup=False)
     if outcome.frames and any(outcome.frames.values()):
-        out.print("  frames: " + ", ".join(f"{n} {name}" for name, n in outcome.frames.items() if n))
+        told = (_frames(name, n) for name, n in outcome.frames.items() if n)
+        out.print(f"  frames: {', '.join(told)}", markup=False)
     for label, path in (("report", outcome.address or outcome.report), ("sheet", outcome.sheet)):
         if path is not None:
             out.print(f"  {label}: {path}", soft_wrap=True, markup=False)
+
+
+def _frames(name: str, n: int) -> str:
+    """`6 accept`, `2 excluded (dark)`."""
+    from qc_plugin.types.summary import EXCLUDED
+
+    rule = name.removeprefix(EXCLUDED)
+    return f"{n} {name}" if rule == name else f"{n} excluded ({plain(rule)})"
 
 
 @contextmanager

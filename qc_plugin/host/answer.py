@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qc_plugin import __version__
 from qc_plugin.errors import QcError, TemporaryError
 from qc_plugin.host.result import Problem, Reason, Refusal, Result, ResultAsset
+from qc_plugin.report.meta import frames_of
 from qc_plugin.report.read import read_meta
+from qc_plugin.report.rows import finding_of
 from qc_plugin.report.text import plain_text, without_secrets
+from qc_plugin.types.summary import OF_ASSET, worst_first
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from qc_plugin.batch import AssetOutcome
     from qc_plugin.host.event import AssetRef, Event
-    from qc_plugin.types import Verdict
+    from qc_plugin.types import Finding, Verdict
 
 _N_REASONS = 50
-_SEVERITY = ("error", "warning", "info")
 _STOPS: dict[str, tuple[str, ...]] = {"reject": ("reject",), "review": ("reject", "review"), "never": ()}
 _LASTING = (0, 20, 21, 22)  # answers that time does not change; everything else may be asked again
 
@@ -109,24 +111,25 @@ def reasons_of(report: Path | None) -> list[Reason]:
     """What speaks against the asset, the worst first."""
     if report is None:
         return []
-    flagged = [f for f in read_meta(report)["findings"] if f["outcome"] in ("fail", "borderline")]
-    return [_reason(finding) for finding in sorted(flagged, key=_badness)[:_N_REASONS]]
+    findings = worst_first(map(finding_of, read_meta(report)["findings"]))
+    return [_reason(finding) for finding in findings[:_N_REASONS]]
 
 
-def _badness(finding: dict[str, Any]) -> tuple[int, bool, float]:
-    return _SEVERITY.index(finding["severity"]), finding["outcome"] != "fail", finding["start_s"]
+def reason_for(rule: str, text: str) -> Reason:
+    """A reason that no rule gave: of the whole of what the event asked for."""
+    return Reason(rule=f"{OF_ASSET}{rule}", outcome="fail", severity="error", text=text, at_s=0.0, frame=0)
 
 
-def _reason(finding: dict[str, Any]) -> Reason:
+def _reason(finding: Finding) -> Reason:
     return Reason(
-        rule=finding["rule"],
-        outcome=finding["outcome"],
-        severity=finding["severity"],
-        text=finding["text"],
-        at_s=finding["start_s"],
-        frame=finding["frame_index"],
-        value=finding["value"],
-        limit=finding["limit"],
+        rule=finding.rule_id,
+        outcome=finding.outcome,
+        severity=finding.severity,
+        text=finding.text,
+        at_s=finding.start_s,
+        frame=finding.frame_index,
+        value=finding.value,
+        limit=finding.limit,
     )
 
 
@@ -141,10 +144,10 @@ def _asset(ref: AssetRef, outcome: AssetOutcome | None) -> ResultAsset:
     )
 
 
-def _frames(outcome: AssetOutcome) -> dict[Any, int]:
+def _frames(outcome: AssetOutcome) -> dict[str, int]:
     if outcome.frames is not None:
         return dict(outcome.frames)
-    return dict(read_meta(outcome.report)["decisions"]) if outcome.report else {}
+    return frames_of(read_meta(outcome.report)) if outcome.report else {}
 
 
 def _class_of(outcome: AssetOutcome) -> str:

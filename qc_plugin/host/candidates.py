@@ -10,12 +10,13 @@ from qc_plugin import __version__
 from qc_plugin.batch import AssetOutcome
 from qc_plugin.batch.work import rules_of
 from qc_plugin.errors import QcError
-from qc_plugin.host.answer import problem_of, stops
-from qc_plugin.host.result import Choice, Result
+from qc_plugin.host.answer import problem_of, reason_for, stops
+from qc_plugin.host.result import Choice, Reason, Result
 from qc_plugin.report.read import read_report
 from qc_plugin.report.text import without_secrets
 from qc_plugin.stages.technical import similarity
-from qc_plugin.types import DECISION_ORDER, Decision, FrameRow
+from qc_plugin.types import DECISION_ORDER, FrameRow
+from qc_plugin.types.summary import count_frames
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,10 +65,7 @@ def choose_stills(event: Event, config: RunConfig, clock: Clock, look: Look) -> 
     seen, broken = _look_at_all(refs, clock, look)
     chosen, dropped = _order(seen, _max_similarity(config))
     n_looked = len(seen)
-    counts: dict[Decision, int] = dict.fromkeys(DECISION_ORDER, 0)
-    for each in seen:
-        if each.row is not None:
-            counts[each.row.judgement.decision] += 1
+    counts = count_frames(each.row.judgement for each in seen if each.row is not None)
     verdict: Verdict = "accept" if chosen else "reject" if any(counts.values()) else "error"
     unseen = [_dropped(_Seen(ref, None, "not looked at: the time was over")) for ref in refs[n_looked:]]
     return Result(
@@ -78,11 +76,16 @@ def choose_stills(event: Event, config: RunConfig, clock: Clock, look: Look) -> 
         incomplete=bool(unseen) or verdict == "error",
         retryable=bool(unseen),
         frames=counts,
+        reasons=[_none_fits(len(seen))] if verdict == "reject" else [],
         ranking=[*chosen, *dropped, *unseen],
         error=problem_of(broken) if verdict == "error" and broken else None,
         causation=event.causation,
         plugin_version=__version__,
     )
+
+
+def _none_fits(n_seen: int) -> Reason:
+    return reason_for("candidates", f"none of {n_seen} stills can be used; `ranking` says why of each")
 
 
 def _max_similarity(config: RunConfig) -> float:

@@ -28,7 +28,7 @@ class Progress(_Line):
 class Reason(_Line):
     """One finding that speaks against the asset."""
 
-    rule: str
+    rule: str = Field(description="Id of the rule; `asset:...` where the asset as a whole is meant")
     outcome: Outcome
     severity: Severity
     text: str = Field(description="The sentence people read")
@@ -106,8 +106,12 @@ class Result(_Line):
     )
     reused: bool = Field(default=False, description="The same content was checked before under the same keys")
     asset: ResultAsset | None = None
-    frames: dict[Decision, int] = Field(default_factory=dict)
-    reasons: list[Reason] = Field(default_factory=list, description="The worst first, at most 50")
+    frames: dict[str, int] = Field(
+        default_factory=dict, description="By decision, and those left out by `excluded:<rule>`"
+    )
+    reasons: list[Reason] = Field(
+        default_factory=list, description="The worst first, at most 50; never empty for review and reject"
+    )
     ranking: list[Choice] | None = Field(
         default=None, description="Of thumbnail.candidates, best first, then the dropped"
     )

@@ -9,9 +9,12 @@ from urllib.parse import unquote, urlsplit
 from qc_plugin import __version__
 from qc_plugin.batch import AssetOutcome, scan
 from qc_plugin.batch.work import Workshop
-from qc_plugin.host.result import Result, TaskSummary
+from qc_plugin.host.answer import reason_for
+from qc_plugin.host.result import Reason, Result, TaskSummary
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from qc_plugin.config import RunConfig
     from qc_plugin.host.clock import Clock
     from qc_plugin.host.event import Event
@@ -31,11 +34,21 @@ def run_task(event: Event, config: RunConfig, clock: Clock) -> Result:
         verdict="review" if bad or not whole else "accept",
         stop=False,
         incomplete=not whole,
+        reasons=list(_reasons(summary, whole)),
         retryable=not whole,
         task=summary,
         causation=event.causation,
         plugin_version=__version__,
     )
+
+
+def _reasons(summary: TaskSummary, whole: bool) -> Iterator[Reason]:
+    """Why a task is not accepted."""
+    if not whole:
+        yield reason_for("incomplete", f"the time was over after {summary.assets} assets; send it again")
+    if summary.exit_code:
+        n_bad = summary.verdicts.get("error", 0)
+        yield reason_for("errors", f"{n_bad} of {summary.assets} assets could not be checked")
 
 
 def warm_up(config: RunConfig) -> dict[str, str]:

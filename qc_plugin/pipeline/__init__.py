@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from qc_plugin.pipeline.judge import judge_scores
 from qc_plugin.pipeline.measure import Engines, Measured, Watch, measure_artwork, measure_video, timed
 from qc_plugin.pipeline.repair import Bench, deblurrer_of, repair_frames
+from qc_plugin.scoring.asset_findings import read_in_part
 from qc_plugin.stages.spool import PictureSpool
 from qc_plugin.types import Asset, AssetReport, Coverage, Provenance
 
@@ -68,7 +69,7 @@ def _judge(asset: Asset, measured: Measured, rules: RuleSet, provenance: Provena
     """The report on what was measured."""
     media, stats = measured.media, measured.stats
     assert media is not None
-    incomplete = stats.ended_early or measured.stopped
+    incomplete = _why_incomplete(measured)
     judged = judge_scores(
         measured.scores, rules, size_px=(media.width_px, media.height_px), incomplete=incomplete
     )
@@ -89,7 +90,17 @@ def _judge(asset: Asset, measured: Measured, rules: RuleSet, provenance: Provena
         ),
         provenance=replace(provenance, decoder=media.decoder, sandbox=measured.sandbox),
         rules_text=rules.text,
-        incomplete=incomplete,
+        incomplete=bool(incomplete),
         degraded=bool(stats.n_errors or stats.n_corrupt),
         stage_seconds=measured.seconds,
     )
+
+
+def _why_incomplete(measured: Measured) -> str:
+    """Why only a part was looked at; "" for the whole."""
+    media, stats = measured.media, measured.stats
+    assert media is not None
+    if measured.stopped:
+        seen_s = measured.scores[-1].pts_s + measured.scores[-1].duration_s
+        return f"stopped after {seen_s:.1f} s of it: the time was over"
+    return read_in_part(media.duration_s, stats.decoded_s) if stats.ended_early else ""

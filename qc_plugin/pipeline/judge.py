@@ -35,9 +35,12 @@ class Judged:
 
 
 def judge_scores(
-    measured: Sequence[FrameScore], rules: RuleSet, *, size_px: tuple[int, int], incomplete: bool
+    measured: Sequence[FrameScore], rules: RuleSet, *, size_px: tuple[int, int], incomplete: str
 ) -> Judged:
-    """Judge and rank the sampled frames of one asset of `size_px` (width, height), in time order."""
+    """Judge and rank the sampled frames of one asset of `size_px` (width, height), in time order.
+
+    `incomplete` says why only a part of the asset was looked at; "" for the whole.
+    """
     scores = [apply_limits(as_stored(score), rules.limits) for score in measured]
     judgements = [judge_measured(score, rules) for score in scores]
     ranking = rank_frames(scores, judgements, rules, size_px=size_px, similarity=similarity)

@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from qc_plugin.report.html_page import render_page, write_page
+from qc_plugin.report.meta import frames_of
+from qc_plugin.report.rows import finding_of
 from qc_plugin.report.sheet_words import DECISION_WORDS, counted, humanise, share
+from qc_plugin.types.summary import is_of_asset, worst_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from qc_plugin.types import Finding
 
 _ORDER = ("accept", "review", "reject", "error")
 _MOST_WORST, _MOST_ERRORS, _MOST_MONTHS = 50, 200, 36
@@ -31,7 +36,7 @@ class Entry:
     n_frames: int
     decisions: Mapping[str, int]
     reasons: Mapping[str, int]  # rule that speaks against the asset: findings
-    sentence: str
+    sentence: str  # the error, or what is said of the asset as a whole; "" where rules speak of frames
     sheet: Path | None
 
     @property
@@ -54,22 +59,24 @@ class Entry:
 def entry_of(meta: Mapping[str, Any], *, seconds: float, sheet: Path | None) -> Entry:
     """The entry of a report from its metadata (`read_meta`)."""
     uri, error = str(meta["asset"]["uri"]), meta["error"]
-    against = Counter(
-        str(f["rule"])
-        for f in meta["findings"]
-        if f["outcome"] in {"fail", "borderline"} and f["action"] != "accept"
-    )
+    findings = worst_first(map(finding_of, meta["findings"]))
+    against = [finding for finding in findings if finding.action != "accept"]
     return Entry(
         name=PurePath(uri).name or uri or str(meta["asset"]["id"]),
         kind=str(meta["asset"]["kind"]),
         verdict=str(meta["verdict"]),
         seconds=seconds,
         n_frames=int(meta["coverage"]["frames_scored"]),
-        decisions=meta.get("decisions", {}),
-        reasons=against,
-        sentence=str(error["text"]) if error else "",
+        decisions=frames_of(meta),
+        reasons=Counter(finding.rule_id for finding in against),
+        sentence=str(error["text"]) if error else _of_asset(against),
         sheet=sheet,
     )
+
+
+def _of_asset(findings: Sequence[Finding]) -> str:
+    """What is said of the asset as a whole where that weighs most; else its rules say it."""
+    return findings[0].text if findings and is_of_asset(findings[0]) else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,6 @@ def _asset(root: Path, path: Path) -> dict[str, Any]:
         "error": error.get("text"),
         "rules_id": meta["rules"]["id"],
         "judge_key": meta["provenance"]["judge_key"],
-        "frames": sum((meta.get("decisions") or {}).values()),
+        "frames": meta["coverage"]["frames_scored"],
         "report": str(path.relative_to(root)),
     }

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from qc_plugin.report.rows import finding_of, finding_struct
 from qc_plugin.report.schema import SCHEMA_VERSION
 from qc_plugin.report.text import plain_text, without_secrets
 from qc_plugin.types import DECISION_ORDER, Asset, AssetReport, Coverage, EngineUse, MediaInfo, Provenance
+from qc_plugin.types.summary import EXCLUDED, count_frames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,9 +93,19 @@ def _error(report: AssetReport) -> dict[str, Any] | None:
     return _clean_dict({"text": report.error, "class": report.error_class, "exit_code": report.exit_code})
 
 
+def frames_of(meta: Mapping[str, Any]) -> dict[str, int]:
+    """Judged frames by decision, and those left out by `excluded:<rule>`, from decoded metadata."""
+    decisions = dict(meta.get("decisions") or {})
+    left_out = {key: n for key, n in meta["funnel"].items() if key.startswith(EXCLUDED)}
+    n_all = sum(decisions.values()) + sum(left_out.values())
+    if left_out and n_all > meta["coverage"]["frames_scored"]:  # older reports count them as accepted
+        decisions["accept"] -= sum(left_out.values())
+    return {name: decisions.get(name, 0) for name in DECISION_ORDER} | left_out
+
+
 def _decisions(report: AssetReport) -> dict[str, int]:
-    """Frames per decision: known without reading a row."""
-    counts = Counter(frame.judgement.decision for frame in report.frames)
+    """Judged frames per decision: known without reading a row. Those left out are in the funnel."""
+    counts = count_frames(frame.judgement for frame in report.frames)
     return {decision: counts[decision] for decision in DECISION_ORDER}
 
 

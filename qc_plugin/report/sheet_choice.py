@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qc_plugin.types import DECISION_ORDER
+from qc_plugin.types.summary import is_of_asset, worst_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,7 +16,6 @@ MAX_PICKS = 20
 MAX_CARDS = 24
 _MAX_NOTES = 2  # cards of a rule that leads to nothing: worth knowing, not worth the room of others
 SHOWN_OUTCOMES = ("fail", "borderline")
-_SEVERITIES = ("error", "warning", "info")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ def ratios(report: AssetReport) -> tuple[str, ...]:
 def finding_groups(report: AssetReport) -> tuple[FindingGroup, ...]:
     """Failed and borderline findings by rule, worst rule first, at most `MAX_CARDS` findings shown in all."""
     found: dict[str, list[Finding]] = {}
-    for finding in sorted(_findings(report), key=_badness):
+    for finding in worst_first(_findings(report)):
         found.setdefault(finding.rule_id, []).append(finding)
     notes = [findings[0].action == "accept" for findings in found.values()]
     sizes = [
@@ -96,17 +95,9 @@ def region_key(finding: Finding) -> tuple[int, RegionKind, int] | None:
 
 def _findings(report: AssetReport) -> Iterable[Finding]:
     """What speaks for the asset, or for its frames where nothing does."""
-    joined = [f for f in report.findings if f.outcome in SHOWN_OUTCOMES]
-    return joined or [
-        f for row in report.frames for f in row.judgement.findings if f.outcome in SHOWN_OUTCOMES
-    ]
-
-
-def _badness(finding: Finding) -> tuple[int, int, int, float, float]:
-    """Sorts the worst first: what it leads to, outcome, severity, how far beyond the limit, then time."""
-    beyond = abs((finding.value or 0.0) - (finding.limit or 0.0))
-    action, outcome = DECISION_ORDER.index(finding.action), SHOWN_OUTCOMES.index(finding.outcome)
-    return -action, outcome, _SEVERITIES.index(finding.severity), -beyond, finding.start_s
+    of_asset = [f for f in report.findings if is_of_asset(f)]
+    joined = [f for f in report.findings if not is_of_asset(f)]
+    return of_asset + (joined or [f for row in report.frames for f in row.judgement.findings])
 
 
 def fair_shares(sizes: list[int], most: int) -> list[int]:

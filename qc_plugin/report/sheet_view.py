@@ -22,6 +22,7 @@ from qc_plugin.report.sheet_words import (
     share,
 )
 from qc_plugin.report.text import plain_text, without_secrets
+from qc_plugin.types.summary import is_of_asset
 
 if TYPE_CHECKING:
     from qc_plugin.report.sheet_images import SheetImages
@@ -159,8 +160,14 @@ def _headline(report: AssetReport, found: tuple[Group, ...]) -> str:
     serious = [group for group in found if not group.is_note]
     if not serious:
         return f"{start}; every rule that counts passes." if found else f"{start}; every rule passes."
-    worst = ", ".join(f"{group.title.lower()} ({group.n_found})" for group in serious[:3])
+    worst = "; ".join(map(_against, serious[:3]))
     return f"{start}. What speaks against it: {worst}."
+
+
+def _against(group: Group) -> str:
+    """Of frames, how many; of the asset, its sentence."""
+    finding = group.cards[0].finding
+    return finding.text if is_of_asset(finding) else f"{group.title.lower()} ({group.n_found})"
 
 
 def _coverage(report: AssetReport) -> str:

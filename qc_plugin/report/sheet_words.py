@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qc_plugin.report.schema import FRAME_MEASURES, REGION_MEASURES, MeasureColumn
+from qc_plugin.types.summary import EXCLUDED, OF_ASSET
 
 if TYPE_CHECKING:
     from qc_plugin.types import Finding
@@ -13,7 +14,11 @@ _NOTHING_KNOWN = MeasureColumn("", 0, None, "neither", "")
 # Measures of the asset or of a selection, which have no column of their own.
 _OTHERS = {
     "count": MeasureColumn("count", 0, None, "neither", "how many regions the rule selects"),
-    "share_rejected": MeasureColumn("share", 0, 1, "higher", "frames that were rejected"),
+    "share_rejected": MeasureColumn("share", 0, 1, "higher", "judged frames that were rejected"),
+    "share_review": MeasureColumn("share", 0, 1, "higher", "judged frames that need a look"),
+    "share_excluded": MeasureColumn("share", 0, 1, "higher", "frames that were left out"),
+    "error_findings": MeasureColumn("count", 0, None, "higher", "findings that are errors"),
+    "longest_error_s": MeasureColumn("s", 0, None, "higher", "the longest error without a break"),
     "best_available": MeasureColumn("count", 0, None, "lower", "frames good enough to rank"),
 }
 
@@ -69,14 +74,14 @@ def measure_title(name: str) -> str:
 
 
 def humanise(key: str) -> str:
-    """`face-motion-blur` as "Face motion blur"."""
-    words = key.replace("_", " ").replace("-", " ").strip()
+    """`face-motion-blur` as "Face motion blur", `asset:left-out` as "Left out"."""
+    words = key.removeprefix(OF_ASSET).replace("_", " ").replace("-", " ").strip()
     return words[:1].upper() + words[1:]
 
 
 def reason_words(key: str) -> tuple[str, str]:
     """Title and explanation of a reason in the funnel; `excluded:<rule>` speaks of that exclude rule."""
-    name = key.removeprefix("excluded:")
+    name = key.removeprefix(EXCLUDED)
     known = REASON_WORDS.get(name.replace("-", "_"))
     return known or (humanise(name), "left out by an exclude rule" if name != key else "")
 

@@ -10,6 +10,7 @@ from qc_plugin.scoring.crops import crop_frame
 from qc_plugin.scoring.rank_parts import NO_FACE, take_parts, weigh
 from qc_plugin.scoring.selection import main_faces
 from qc_plugin.types import DECISION_ORDER, Decision, FrameJudgement, FrameRank, FrameScore, RegionScore
+from qc_plugin.types.summary import EXCLUDED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -81,7 +82,7 @@ def _candidate(
     parts = take_parts(score, faces, rules.rank.score, missing)
     refused = _REFUSED.get(judgement.decision)
     if judgement.excluded is not None:
-        refused = f"excluded:{judgement.excluded}"
+        refused = f"{EXCLUDED}{judgement.excluded}"
     value = weigh(parts, rules.rank.score)
     rank = FrameRank(frame_index=score.frame_index, score=value, score_parts=parts)
     return _Candidate(score, judgement.decision, refused, faces, rank)

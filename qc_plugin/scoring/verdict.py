@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from qc_plugin.scoring.asset_findings import block_findings, incomplete_finding, left_out_finding
 from qc_plugin.scoring.selection import rounded
 from qc_plugin.types import (
     OUTCOME_ORDER,
@@ -14,11 +15,11 @@ from qc_plugin.types import (
     FrameScore,
     Verdict,
 )
+from qc_plugin.types.summary import speaks_against
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from qc_plugin.scoring.rule_models import Threshold
     from qc_plugin.scoring.ruleset import RuleSet
 
 _Spoken = tuple[FrameScore, Finding]
@@ -29,18 +30,28 @@ def judge_asset(
     judgements: Sequence[FrameJudgement],
     ranks: Sequence[FrameRank],
     rules: RuleSet,
-    incomplete: bool,
+    incomplete: str = "",
 ) -> tuple[Verdict, tuple[Finding, ...]]:
-    """The verdict on an asset, and what speaks against it, joined over time.
+    """The verdict on an asset, and what speaks against it: of frames joined over time, then of the whole.
 
     `scores`, `judgements` and `ranks` are of the same sampled frames, in time order. For artwork (one frame
-    without a pts) the frame's decision is the verdict. Incomplete, or nothing judged, is never accepted.
+    without a pts) the frame's decision is the verdict. Incomplete, or nothing judged, is never accepted;
+    `incomplete` says why, and is "" for an asset that was looked at as a whole. A verdict other than accept
+    always has a finding that leads to it.
     """
-    findings = tuple(_joined(scores, judgements, rules))
-    verdict = _verdict(scores, judgements, ranks, rules, findings)
-    if verdict == "accept" and (incomplete or all(j.excluded is not None for j in judgements)):
+    joined = tuple(_joined(scores, judgements, rules))
+    whole = tuple(_of_whole(scores, judgements, ranks, rules, joined, incomplete))
+    if _is_artwork(scores):  # a repair that is due is not an accept
+        decision = judgements[0].decision
+        verdict: Verdict = "review" if decision == "deblur" else decision
+    else:
+        verdict = "accept"
+    actions = {finding.action for finding in whole}
+    if "reject" in actions:
+        verdict = "reject"
+    elif "review" in actions and verdict == "accept":
         verdict = "review"
-    return verdict, findings
+    return verdict, joined + whole
 
 
 def verdict_facts(
@@ -59,24 +70,27 @@ def verdict_facts(
     }
 
 
-def _verdict(
+def _is_artwork(scores: Sequence[FrameScore]) -> bool:
+    return len(scores) == 1 and scores[0].pts is None
+
+
+def _of_whole(
     scores: Sequence[FrameScore],
     judgements: Sequence[FrameJudgement],
     ranks: Sequence[FrameRank],
     rules: RuleSet,
-    findings: Sequence[Finding],
-) -> Verdict:
-    if len(scores) == 1 and scores[0].pts is None:  # artwork; a repair that is due is not an accept
-        decision = judgements[0].decision
-        return "review" if decision == "deblur" else decision
-    facts = verdict_facts(judgements, ranks, findings)
-    if _any_holds(rules.verdict.reject_if, facts):
-        return "reject"
-    return "review" if _any_holds(rules.verdict.review_if, facts) else "accept"
-
-
-def _any_holds(conditions: Mapping[str, Threshold], facts: Mapping[str, float]) -> bool:
-    return any(threshold.holds(rounded(facts[name])) for name, threshold in conditions.items())
+    joined: Sequence[Finding],
+    incomplete: str,
+) -> Iterator[Finding]:
+    """What speaks against the asset beyond its frames, and so decides its verdict."""
+    if incomplete:
+        yield incomplete_finding(incomplete)
+    if all(judgement.excluded is not None for judgement in judgements):
+        yield left_out_finding(judgements, rules)
+    if not _is_artwork(scores):
+        facts = verdict_facts(judgements, ranks, joined)
+        yield from block_findings("reject", rules.verdict.reject_if, facts, ranks)
+        yield from block_findings("review", rules.verdict.review_if, facts, ranks)
 
 
 def _joined(
@@ -84,7 +98,8 @@ def _joined(
 ) -> Iterator[Finding]:
     """One finding for each unbroken run of frames that a rule speaks against, in the order of the rules."""
     for rule in rules.rules:
-        shortest = rule.for_.longer_than_s if rule.for_ else None
+        # A still lasts no time at all; what is decided of it is told.
+        shortest = rule.for_.longer_than_s if rule.for_ and not _is_artwork(scores) else None
         for run in _runs(scores, judgements, rule.id):
             finding = _join(run)
             if shortest is None or rounded(finding.end_s - finding.start_s) > shortest:
@@ -94,10 +109,10 @@ def _joined(
 def _runs(
     scores: Sequence[FrameScore], judgements: Sequence[FrameJudgement], rule_id: str
 ) -> Iterator[list[_Spoken]]:
-    """Runs of neighbouring sampled frames of one shot in which the rule is borderline or fails."""
+    """Runs of neighbouring sampled frames of one shot in which the rule speaks against them."""
     run: list[_Spoken] = []
     for score, judgement in zip(scores, judgements, strict=True):
-        spoken = next((f for f in judgement.findings if f.rule_id == rule_id and _speaks(f)), None)
+        spoken = next((f for f in judgement.findings if f.rule_id == rule_id and speaks_against(f)), None)
         if run and (spoken is None or score.shot != run[-1][0].shot):
             yield run
             run = []
@@ -105,10 +120,6 @@ def _runs(
             run.append((score, spoken))
     if run:
         yield run
-
-
-def _speaks(finding: Finding) -> bool:
-    return finding.outcome in ("borderline", "fail")
 
 
 def _join(run: Sequence[_Spoken]) -> Finding:

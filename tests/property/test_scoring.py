@@ -22,6 +22,7 @@ from qc_plugin.scoring.ruleset import RuleSet, load_rules, shipped_rule_sets
 from qc_plugin.scoring.selection import main_faces
 from qc_plugin.scoring.yaml_source import parse_source
 from qc_plugin.types import DECISION_ORDER, OUTCOME_ORDER, BlurMap
+from qc_plugin.types.summary import worst_first
 from tests.unit.scoring.made_up import SIZE_PX, frame, region
 
 SETS = {name: load_rules(name) for name in shipped_rule_sets()}
@@ -178,7 +179,7 @@ def test_the_order_of_rules_decides_nothing(scores, rules, seed):
             other.decision, other.outcome_worst, other.excluded,
         )  # fmt: skip
         assert set(one.findings) == set(other.findings)
-    verdicts = [judge_asset(scores, each, [], rules, incomplete=False) for each in judged]
+    verdicts = [judge_asset(scores, each, [], rules) for each in judged]
     assert verdicts[0][0] == verdicts[1][0]
 
 
@@ -238,10 +239,28 @@ def test_every_finding_says_something_and_only_errors_reject(score, rules):
 def test_incomplete_is_never_accepted(scores, rules):
     judgements = [judge_frame(s, rules) for s in scores]
     ranks = rank_frames(scores, judgements, rules, SIZE_PX, _similarity).ranks
-    whole, _ = judge_asset(scores, judgements, ranks, rules, incomplete=False)
-    part, _ = judge_asset(scores, judgements, ranks, rules, incomplete=True)
+    whole, _ = judge_asset(scores, judgements, ranks, rules)
+    part, _ = judge_asset(scores, judgements, ranks, rules, incomplete="1.0 of 2.0 s could be read")
     assert part != "accept"
     assert whole in (part, "accept")
+
+
+@quick
+@given(st.integers(0, 2**32), rule_sets, st.booleans(), st.booleans())
+def test_no_verdict_other_than_accept_goes_without_its_reason(seed, rules, still, incomplete):
+    """However an asset comes to be reviewed or rejected, a finding that is told leads there."""
+    scores = _clip(seed)
+    if still:
+        scores = [replace(_frame(random.Random(seed)), pts=None)]
+    judgements = [judge_frame(s, rules) for s in scores]
+    ranks = rank_frames(scores, judgements, rules, SIZE_PX, _similarity).ranks
+    why = "1.0 of 2.0 s could be read" if incomplete and not still else ""
+    verdict, findings = judge_asset(scores, judgements, ranks, rules, why)
+    told = worst_first(findings)
+    assert all(finding.text for finding in told)
+    if verdict != "accept":
+        worst = DECISION_ORDER.index(told[0].action)
+        assert worst >= DECISION_ORDER.index("deblur" if still and verdict == "review" else verdict)
 
 
 # --- ranks -----------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 
 import qc_plugin
 from qc_plugin.errors import UsageError
+from qc_plugin.report.meta import frames_of
 from qc_plugin.report.read import read_frames, read_meta, read_report
 from qc_plugin.report.write import write_report
 from tests.support.fake_report import fake_artwork, fake_error, fake_report
@@ -25,7 +26,10 @@ def test_meta_answers_without_rows(tmp_path):
     meta = read_meta(write_report(fake_report(), tmp_path))
     assert meta["schema"] == "qc.frames/1"
     assert meta["asset"]["media"]["width_px"] == 1280
-    assert sum(meta["decisions"].values()) == 120
+    assert sum(meta["decisions"].values()) == 113  # those that were judged; seven were left out
+    assert sum(frames_of(meta).values()) == 120
+    before = meta["decisions"] | {"accept": meta["decisions"]["accept"] + 7}  # as reports said it once
+    assert frames_of(meta | {"decisions": before}) == frames_of(meta)
     assert meta["flags"] == {"incomplete": False, "degraded": True, "repaired": False}
     assert meta["error"] is None
     error = read_meta(write_report(fake_error(), tmp_path))["error"]

@@ -1,8 +1,10 @@
 # ruff: noqa: E501 - a case reads best on one line
 import pytest
 
+from qc_plugin.scoring.asset_findings import read_in_part
 from qc_plugin.scoring.evaluate import judge_asset, judge_frame
 from qc_plugin.types import FrameRank
+from qc_plugin.types.summary import count_frames, worst_first
 from tests.unit.scoring.made_up import frame, rules_of
 
 SHARP = """
@@ -17,7 +19,7 @@ rules:
 """
 
 
-def _asset(rules, scores, *, incomplete=False, n_ranked=1):
+def _asset(rules, scores, *, incomplete="", n_ranked=1):
     judgements = [judge_frame(score, rules) for score in scores]
     ranks = [
         FrameRank(frame_index=s.frame_index, score=0.5, score_parts={}, rank=i + 1 if i < n_ranked else None)
@@ -113,8 +115,8 @@ def test_shares_are_of_the_frames_that_were_judged(tmp_path):
 
 def test_incomplete_is_never_accepted_and_never_milder(tmp_path):
     rules = _rules(tmp_path, more="verdict: {reject_if: {share_rejected: {above: 0.5}}}")
-    assert _asset(rules, _clip(0.9), incomplete=True)[0] == "review"
-    assert _asset(rules, _clip(0.1), incomplete=True)[0] == "reject"
+    assert _asset(rules, _clip(0.9), incomplete="1.0 of 2.0 s could be read")[0] == "review"
+    assert _asset(rules, _clip(0.1), incomplete="1.0 of 2.0 s could be read")[0] == "reject"
 
 
 def test_nothing_judged_is_never_accepted(tmp_path):
@@ -144,3 +146,122 @@ def test_a_missing_value_that_fails_is_the_worst_of_its_run(tmp_path):
     scores = [frame(0, pts_s=0.0, sharpness=0.1), frame(1, pts_s=0.5)]
     (finding,) = _asset(rules, scores)[1]
     assert (finding.frame_index, finding.value) == (1, None)
+
+
+DARK = "exclude: [{id: dark, title: Too dark to show anything, when: {luma_p90: {below: 0.1}}}, {id: combed, when: {comb_ratio: {above: 0.2}}}]"
+
+
+@pytest.mark.parametrize(
+    ("measures", "text"),
+    [
+        ([{"luma_p90": 0.0}] * 6, "6 of 6 frames are left out: too dark to show anything"),
+        (
+            [{"luma_p90": 0.0}] * 2 + [{"comb_ratio": 0.5}],
+            "3 of 3 frames are left out: 2 too dark to show anything, 1 combed",
+        ),
+        ([], "no frame could be looked at"),
+    ],
+)
+def test_row_55_frames_that_are_all_left_out_say_why(tmp_path, measures, text):
+    scores = [frame(i, **each) for i, each in enumerate(measures)]
+    verdict, findings = _asset(_rules(tmp_path, more=DARK), scores, n_ranked=0)
+    assert verdict == "review"
+    assert [(f.rule_id, f.text, f.action) for f in findings] == [("asset:left-out", text, "review")]
+
+
+def test_row_55_the_only_picture_that_is_left_out_says_why(tmp_path):
+    scores = [frame(0, pts=None, luma_p90=0.0)]
+    _, (finding,) = _asset(_rules(tmp_path, more=DARK), scores)
+    assert finding.text == "the only picture is left out: too dark to show anything"
+
+
+@pytest.mark.parametrize(
+    ("block", "sharpness", "n_ranked", "text"),
+    [
+        ("review_if: {best_available: {below: 5}}", (0.9,) * 4, 2, "only 2 frames can be offered, 5 needed"),
+        ("review_if: {best_available: {below: 1}}", (0.9,) * 4, 0, "no frame can be offered, 1 needed"),
+        (
+            "reject_if: {share_rejected: {above: 0.8}}",
+            (0.1,) * 9 + (0.9,),
+            1,
+            "90 % of the judged frames are rejected, limit 80 %",
+        ),
+        ("review_if: {share_review: {above: 0.125}}", (0.4, 0.9), 1, None),  # a repair is no review
+        ("review_if: {share_excluded: {above: 0.5}}", (0.9,), 1, None),
+        ("review_if: {error_findings: {above: 0}}", (0.1, 0.9), 1, "1 finding is an error, limit 0"),
+        (
+            "review_if: {longest_error_s: {above: 0.5}}",
+            (0.1, 0.1),
+            1,
+            "0.54 s of errors without a break, limit 0.5 s",
+        ),
+    ],
+)
+def test_row_55_each_condition_of_the_verdict_block_has_a_sentence(
+    tmp_path, block, sharpness, n_ranked, text
+):
+    verdict, findings = _asset(
+        _rules(tmp_path, more=f"verdict: {{{block}}}"), _clip(*sharpness), n_ranked=n_ranked
+    )
+    of_asset = [f for f in findings if f.rule_id.startswith("asset:")]
+    assert [f.text for f in of_asset] == ([text] if text else [])
+    assert {f.action for f in of_asset} == ({verdict} if text else set())
+
+
+def test_row_55_what_keeps_frames_from_being_offered_is_counted(tmp_path):
+    rules = _rules(tmp_path, more="verdict: {review_if: {best_available: {below: 3}}}")
+    scores = _clip(0.1, 0.1, 0.9, 0.9)
+    reasons = ("rejected", "excluded:dark", "min_gap", None)
+    ranks = [
+        FrameRank(frame_index=i, score=0, score_parts={}, rank=None if why else 1, unranked=why)
+        for i, why in enumerate(reasons)
+    ]
+    _, findings = judge_asset(scores, [judge_frame(s, rules) for s in scores], ranks, rules)
+    assert (
+        findings[-1].text
+        == "only 1 frame can be offered, 3 needed (1 rejected, 1 left out, 1 beside better ones)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "decoded_s", "text"),
+    [
+        (9.4, 5.6, "5.6 of 9.4 s could be read"),
+        (5.81, 5.79, "5.79 of 5.81 s could be read"),
+        (None, 5.6, "it broke off after 5.6 s: the rest could not be read"),
+        (5.6, 5.6, "it broke off after 5.6 s: the rest could not be read"),
+    ],
+)
+def test_row_55_an_incomplete_asset_says_how_much_was_read(duration_s, decoded_s, text):
+    assert read_in_part(duration_s, decoded_s) == text
+
+
+def test_row_55_a_still_that_is_reviewed_by_a_rule_that_passes_or_must_last_says_so(tmp_path):
+    rules = _rules(tmp_path, lasting="for: {longer_than_s: 60}")
+    _, (finding,) = _asset(rules, [frame(0, pts=None, sharpness=0.1)])
+    assert finding.action == "reject"
+    rules = rules_of(
+        tmp_path, "rules: [{id: any, measure: luma_mean, pass: {at_least: 0}, then: {pass: review}}]", "any"
+    )
+    verdict, (finding,) = _asset(rules, [frame(0, pts=None, luma_mean=0.5)])
+    assert (verdict, finding.outcome) == ("review", "pass")
+
+
+def test_row_55_the_sentence_is_of_the_worst_finding_not_of_the_first(tmp_path):
+    rules = _rules(tmp_path)
+    _, findings = _asset(rules, _clip(0.4, 0.9, 0.2, 0.9, 0.1))
+    assert [f.value for f in findings] == [0.4, 0.2, 0.1]
+    assert [f.value for f in worst_first(findings)] == [0.1, 0.2, 0.4]
+
+
+def test_frames_that_are_left_out_are_not_counted_as_accepted(tmp_path):
+    rules = _rules(tmp_path, more=DARK)
+    scores = [
+        frame(0, luma_p90=0.0),
+        frame(1, comb_ratio=0.5),
+        frame(2, sharpness=0.9),
+        frame(3, luma_p90=0.0),
+    ]
+    assert count_frames(judge_frame(s, rules) for s in scores) == {
+        "accept": 1, "deblur": 0, "review": 0, "reject": 0, "excluded:combed": 1, "excluded:dark": 2,
+    }  # fmt: skip

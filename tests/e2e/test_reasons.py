@@ -1,0 +1,40 @@
+"""Whatever is not accepted says why, wherever a person or a host looks."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.clips import Clip, make
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+TEXT = "6 of 6 frames are left out: too dark to show anything"
+
+
+@pytest.fixture(scope="module")
+def cut_clip(tmp_path_factory):
+    """The index came first, and then half of the frames."""
+    path = make(tmp_path_factory.mktemp("cut"), Clip("cut.mp4", n_frames=100))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    return path
+
+
+def test_row_55_a_black_clip_says_why_on_every_page(qc, tmp_path):
+    done = qc("check", DATA / "d5_black.mp4", "--reports", "out")
+    assert done.returncode == 10, done.stdout + done.stderr
+    assert TEXT in done.stdout
+    assert "frames: 6 excluded (dark)\n" in done.stdout
+    (sheet,) = (tmp_path / "out/sheets").glob("*.html")
+    assert f"None of 6 frames ranked. What speaks against it: {TEXT}; " in sheet.read_text()
+    told = json.loads(qc("check", DATA / "d5_black.mp4", "--reports", "out", "--no-sheet", "--json").stdout)
+    assert told["sentence"] == TEXT
+    assert told["frames"] == {"accept": 0, "deblur": 0, "review": 0, "reject": 0, "excluded:dark": 6}
+    assert qc("review", "--catalogue", "out", "--out", "all.html").returncode == 0
+    assert TEXT in (tmp_path / "all.html").read_text()
+
+
+def test_row_55_a_clip_that_was_read_in_part_says_how_much(qc, cut_clip):
+    told = json.loads(qc("check", cut_clip, "--no-sheet", "--json").stdout)
+    assert told["verdict"] != "accept"
+    assert told["incomplete"]
+    assert "of 4.0 s could be read" in told["sentence"], told
