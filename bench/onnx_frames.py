@@ -21,6 +21,7 @@ import numpy as np
 import yaml
 
 from qc_plugin.errors import EngineError
+from qc_plugin.files import write_whole
 from qc_plugin.inference.context import add_judging
 from qc_plugin.inference.spec import EngineSpec, load_spec
 from qc_plugin.inference.tensorrt import onnx_precision
@@ -70,8 +71,7 @@ def write_frame_engine(spec: EngineSpec, size: FrameSize, folder: Path) -> Engin
     if spec.decoder != "blur_maps" or {t.name for t in spec.outputs} != set(_MAPS):
         raise EngineError(f"{spec.name}: decoder {spec.decoder!r} has no region sums; use a blur engine")
     content = _around(spec, size)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.onnx").write_bytes(content)
+    write_whole(folder / "model.onnx", content)
     contract = spec.model_dump(mode="json", by_alias=True, exclude={"variants"})
     contract["name"] = f"{spec.name}_{size.frame[1]}x{size.frame[0]}"
     contract["model"] = {
@@ -86,7 +86,7 @@ def write_frame_engine(spec: EngineSpec, size: FrameSize, folder: Path) -> Engin
     contract["outputs"] = [{"name": "sums", "layout": "NRS", "dtype": "float32"}]
     contract["size"] = {"multiple": 1, "min": min(size.frame), "max": max(size.frame)}
     contract["decoder"] = DECODER
-    (folder / "engine.yaml").write_text(yaml.safe_dump(contract), encoding="utf-8")
+    write_whole(folder / "engine.yaml", yaml.safe_dump(contract))
     return load_spec(folder)
 
 

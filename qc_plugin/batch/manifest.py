@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from qc_plugin.batch.plan import key_of
-from qc_plugin.report.write import write_whole
+from qc_plugin.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ def write_manifest(root: Path, shard: Shard, plan: Plan, ledger: Ledger, *, comp
         "assets": plan.n_all,
     }
     target = manifest_path(root, shard)
-    write_whole(target, _lines(head, plan, ledger))
+    write_whole(target, _lines(head, plan, ledger), what="the manifest", durable=True)
     return target
 
 

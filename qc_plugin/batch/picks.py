@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qc_plugin.batch.publish import sheet_images
 from qc_plugin.batch.work import Workshop
 from qc_plugin.errors import UsageError
+from qc_plugin.files import make_folder, write_whole
 from qc_plugin.report.sheet import write_sheet
 from qc_plugin.scoring.ruleset import load_rules
 from qc_plugin.stages.pictures import cut, encode_jpeg
@@ -66,7 +67,7 @@ def write_picks(file: Path, config: RunConfig, out: Path, *, best: int, ratios: 
     if not file.is_file():
         raise UsageError(f"{file}: no such file; check the path")
     rules = load_rules(config.rules).with_rank(best=best, crops=ratios)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out, what="picks")
     picks: list[Pick] = []
     funnel: dict[str, int] = {}
     settings = config.model_copy(update={"reports": out / "reports"})
@@ -83,7 +84,7 @@ def write_picks(file: Path, config: RunConfig, out: Path, *, best: int, ratios: 
         why_none=outcome.sentence,
         exit_code=outcome.exit_code,
     )
-    (out / "picks.json").write_text(json.dumps(result.as_json(), indent=1) + "\n", encoding="utf-8")
+    write_whole(out / "picks.json", json.dumps(result.as_json(), indent=1) + "\n", what="the list of picks")
     return result
 
 
@@ -96,7 +97,7 @@ def _publish(
     for row in sorted(rows, key=lambda r: r.rank.rank or 0):
         assert row.rank.rank is not None
         name = f"full-{row.rank.rank:02d}-frame-{row.score.frame_index:06d}.jpg"
-        (out / name).write_bytes(checked.pictures.jpeg(row.score.frame_index))
+        write_whole(out / name, checked.pictures.jpeg(row.score.frame_index), what="the still")
         picks.append(_pick(row, name, "full", row.rank.rank, None))
     for ratio in ratios:
         ranked = [row for row in checked.report.frames if ratio in row.rank.rank_by_crop]
@@ -110,9 +111,8 @@ def _write_crop(checked: Checked, row: FrameRow, ratio: str, out: Path) -> Pick:
     box = next(crop.box_xyxy for crop in row.rank.crops if crop.ratio == ratio)
     name = f"{ratio.replace(':', 'x')}-{rank:02d}-frame-{row.score.frame_index:06d}.jpg"
     rgb = checked.pictures.rgb(row.score.frame_index)
-    (out / name).write_bytes(
-        encode_jpeg(cut(rgb, (float(box[0]), float(box[1]), float(box[2]), float(box[3]))))
-    )
+    picture = cut(rgb, (float(box[0]), float(box[1]), float(box[2]), float(box[3])))
+    write_whole(out / name, encode_jpeg(picture), what="the still")
     return _pick(row, name, ratio, rank, box)
 
 

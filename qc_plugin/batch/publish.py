@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qc_plugin.files import write_whole
 from qc_plugin.report.repairs import accepted_repairs
 from qc_plugin.report.sheet import write_sheet
 from qc_plugin.report.sheet_images import SheetImages, wanted_images
@@ -28,7 +29,6 @@ def publish(checked: Checked, config: RunConfig) -> Path | None:
     if not config.sheet:
         return None
     target = config.reports / "sheets" / f"{name}.html"
-    target.parent.mkdir(parents=True, exist_ok=True)
     return write_sheet(checked.report, sheet_images(checked), target)
 
 
@@ -39,11 +39,10 @@ def write_stills(checked: Checked, folder: Path) -> list[Path]:
     )
     if not ranked:
         return []
-    folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for row in ranked:
         path = folder / f"{row.rank.rank:02d}-frame-{row.score.frame_index:06d}-{row.score.pts_s:.3f}s.jpg"
-        path.write_bytes(checked.pictures.jpeg(row.score.frame_index))
+        write_whole(path, checked.pictures.jpeg(row.score.frame_index), what="the still")
         paths.append(path)
     return paths
 
@@ -54,8 +53,7 @@ def write_repaired(checked: Checked, reports: Path, name: str) -> None:
     places = {}
     for index in accepted_repairs(checked.report):
         path = reports / "stills" / name / f"repaired-frame-{index:06d}.jpg"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(checked.repaired.jpeg(index))
+        write_whole(path, checked.repaired.jpeg(index), what="the repaired still")
         places[index] = Path(os.path.relpath(path, home)).as_posix()
     rows = (_placed(row, places.get(row.score.frame_index)) for row in checked.report.frames)
     checked.report = replace(checked.report, frames=tuple(rows))

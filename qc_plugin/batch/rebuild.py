@@ -13,8 +13,9 @@ from qc_plugin.batch.outcome import sentence_of
 from qc_plugin.batch.plan import key_of
 from qc_plugin.batch.shelf import Shelf
 from qc_plugin.errors import QcError
+from qc_plugin.files import sweep
 from qc_plugin.report.read import read_meta
-from qc_plugin.report.write import SCHEMA_NUMBER, sweep
+from qc_plugin.report.write import SCHEMA_NUMBER
 from qc_plugin.store.address import place_of
 
 if TYPE_CHECKING:

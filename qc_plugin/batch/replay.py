@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qc_plugin import __version__
 from qc_plugin.batch.explain import row_at, source_of
+from qc_plugin.files import temporary_folder, write_whole
 from qc_plugin.pipeline import Engines
 from qc_plugin.pipeline.single import measure_frame
 from qc_plugin.report.read import read_report
@@ -17,6 +16,7 @@ from qc_plugin.scoring.ruleset import load_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from qc_plugin.config import RunConfig
     from qc_plugin.types import AssetReport, EngineUse, FrameScore, RegionScore
@@ -88,9 +88,9 @@ def _found_alone(score: FrameScore) -> FrameScore:
 
 def _limits(report: AssetReport) -> MeasureLimits:
     """The limits of the rules the report was judged by; their text is in it."""
-    with tempfile.TemporaryDirectory(prefix="qc-replay-") as folder:
-        file = Path(folder) / "rules.yaml"
-        file.write_text(report.rules_text, encoding="utf-8")
+    with temporary_folder("qc-replay-") as folder:
+        file = folder / "rules.yaml"
+        write_whole(file, report.rules_text)
         return load_rules(file).limits
 
 

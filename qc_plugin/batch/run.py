@@ -22,8 +22,8 @@ from qc_plugin.batch.shelf import Shelf
 from qc_plugin.batch.spool import RESERVE_BYTES
 from qc_plugin.batch.work import Workshop, quarantine
 from qc_plugin.errors import QcError, UsageError
+from qc_plugin.files import make_folder, sweep
 from qc_plugin.hooks.installed import packages
-from qc_plugin.report.write import sweep
 from qc_plugin.store.address import Address
 from qc_plugin.store.s3 import S3
 
@@ -128,7 +128,7 @@ def scan(
     started = time.monotonic()
     if options.executor == "ray":  # nodes have other working folders
         config = config.model_copy(update={"reports": config.reports.absolute()})
-    config.reports.mkdir(parents=True, exist_ok=True)
+    make_folder(config.reports)
     with Ledger(ledger_file(config, options.ledger)) as ledger:
         number, ended = ledger.last_run()
         if number and ended in (None, _STOPPED):

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import mimetypes
 import shutil
-import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qc_plugin.errors import TemporaryError
+from qc_plugin.files import scratch, write_whole
 from qc_plugin.report.read import read_meta
-from qc_plugin.report.write import may_replace, write_whole, written
+from qc_plugin.report.write import may_replace
 from qc_plugin.store.address import Address
 from qc_plugin.store.s3 import S3
 
@@ -50,7 +50,8 @@ class Shelf:
         """Copy a file of ours here, in the place of what is here; False when it is not there."""
         found = self._store.find(self.address(file))
         if found is not None:
-            write_whole(file, self._store.chunks(found.address, max_bytes=_MOST_BYTES, etag=found.etag))
+            content = self._store.chunks(found.address, max_bytes=_MOST_BYTES, etag=found.etag)
+            write_whole(file, content, what="the copy of a report", durable=True)
         return found is not None
 
     def put(self, outcome: AssetOutcome, *, keep: bool) -> AssetOutcome:
@@ -97,5 +98,5 @@ class Shelf:
     def _is_useless(self, there: bytes, report: Path, address: Address) -> bool:
         meta = read_meta(report)
         key = meta["provenance"]["judge_key"], meta["asset"]["id"]
-        with written(report.with_name(f".tmp-{uuid.uuid4().hex}"), [there], durable=False) as copy:
+        with scratch(report.parent, there) as copy:
             return may_replace(copy, key, str(address))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import uuid
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qc_plugin.decode.limits import PROFILES
 from qc_plugin.errors import LimitExceeded, TemporaryError
-from qc_plugin.report.write import written
+from qc_plugin.files import make_folder, scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,17 +39,13 @@ def at_hand(
     if place.n_bytes > most:
         raise LimitExceeded(f"{place.address}: {place.n_bytes} bytes are over the limit of {most} bytes")
     folder = config.reports / "spool"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, what="the copy")
     if shutil.disk_usage(folder).free < place.n_bytes + RESERVE_BYTES:
         raise TemporaryError(f"{place.address}: no room for its {place.n_bytes} bytes in {folder}; free some")
     digest = hashlib.sha256()
-    try:
-        source = store.chunks(place.address, max_bytes=most, etag=place.etag or None)
-        chunks = _counted(source, digest.update, tick or bool)
-        with written(folder / f".tmp-{uuid.uuid4().hex}", chunks, durable=False) as path:
-            yield path, digest.hexdigest()
-    except OSError as error:
-        raise TemporaryError(f"{place.address}: cannot be copied to {folder} ({error.strerror})") from error
+    source = store.chunks(place.address, max_bytes=most, etag=place.etag or None)
+    with scratch(folder, _counted(source, digest.update, tick or bool), what=f"{place.address}") as path:
+        yield path, digest.hexdigest()
 
 
 def _counted(

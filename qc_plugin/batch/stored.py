@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qc_plugin.errors import QcError, UsageError
+from qc_plugin.files import temporary_folder, write_whole
 from qc_plugin.report.read import read_meta
 from qc_plugin.scoring.ruleset import RuleSet, load_rules
 
@@ -70,8 +70,8 @@ def root_of(report: Path) -> Path:
 
 def rules_in(report: AssetReport) -> RuleSet:
     """The rule set a report was judged by, from its text. Raises RuleError when we no longer read that."""
-    with tempfile.TemporaryDirectory(prefix="qc-rules-") as folder:
-        file = Path(folder) / "stored-rules.yaml"
-        file.write_text(report.rules_text, encoding="utf-8")
+    with temporary_folder("qc-rules-") as folder:
+        file = folder / "stored-rules.yaml"
+        write_whole(file, report.rules_text)
         rules = load_rules(file)
     return replace(rules, path=Path(f"rules of {report.asset.path}"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from importlib import import_module, metadata
 from pathlib import Path
@@ -14,6 +13,7 @@ import typer
 from qc_plugin.cli import options as o
 from qc_plugin.cli.screen import out
 from qc_plugin.errors import QcError
+from qc_plugin.files import scratch
 
 Check = tuple[str, Callable[[], str], bool]  # label, what it found (or raises), needed
 
@@ -105,6 +105,5 @@ def _rules() -> str:
 
 
 def _writable(folder: Path) -> str:
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder):
+    with scratch(folder, b"", what="reports"):
         return str(folder)

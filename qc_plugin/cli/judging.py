@@ -11,6 +11,7 @@ import typer
 from qc_plugin.cli import options as o
 from qc_plugin.cli.screen import err, out
 from qc_plugin.errors import UsageError
+from qc_plugin.files import write_first
 
 if TYPE_CHECKING:
     from qc_plugin.batch.calibrate import Calibration
@@ -153,8 +154,5 @@ def _write_curve(found: Calibration, path: Path) -> None:
 
 def _write_new(path: Path, text: str) -> None:
     """Never over a file that has come meanwhile: it may be a rule file of someone."""
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
+    if not write_first(path, text, what="the proposal"):
+        raise UsageError(f"{path}: is there already and is not overwritten; choose another --out")

@@ -12,6 +12,7 @@ from qc_plugin.exchange.label_studio import read_label_studio, write_label_studi
 from qc_plugin.exchange.labels import Labels, as_lines, changes, labels_of, mask_size
 from qc_plugin.exchange.verdicts import write_ebu, write_junit, write_openlineage
 from qc_plugin.exchange.xmp import write_sidecars
+from qc_plugin.files import write_whole
 from qc_plugin.report.read import read_report
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def export(path: Path, form: str, out: Path, *, overwrite: bool = False) -> list
         raise UsageError(f"{out}: is there already; add --overwrite, or name another")
     if form == "xmp":
         return write_sidecars(report, out)
-    _write_whole(out, _WRITERS[form](report, path))
+    write_whole(out, _WRITERS[form](report, path), what="the export")
     return [out]
 
 
@@ -79,21 +80,8 @@ def import_labels(
     before = labels_of(report)
     after = _READERS[form](file.read_bytes(), before, mask_size(report))
     found = changes(before, after)
-    _write_whole(out, as_lines(after, form))
+    write_whole(out, as_lines(after, form), what="the labels")
     return Imported(len(after.frames), tuple(found))
-
-
-def _write_whole(path: Path, content: str) -> None:
-    """All of it or nothing: a tool that watches the folder must not read half a file."""
-    temporary = path.with_name(f".tmp-{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(content, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written ({error.strerror}); choose a writable folder") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _utf8(data: bytes) -> str:

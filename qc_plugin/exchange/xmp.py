@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 from qc_plugin.exchange.labels import picture_name
 from qc_plugin.exchange.xml_text import document, text
+from qc_plugin.files import make_folder, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,10 +39,10 @@ def sidecars(report: AssetReport) -> dict[str, str]:
 
 def write_sidecars(report: AssetReport, folder: Path) -> list[Path]:
     """The sidecars of a report in `folder`, to be put beside the stills."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, what="the sidecars")
     paths = []
     for name, content in sidecars(report).items():
-        (folder / name).write_text(content, encoding="utf-8")
+        write_whole(folder / name, content, what="the sidecar")
         paths.append(folder / name)
     return paths
 

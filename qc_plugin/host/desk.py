@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
@@ -16,6 +15,7 @@ from qc_plugin.batch.work import Workshop, done_already
 from qc_plugin.config import RunConfig, load_config
 from qc_plugin.decode import parse_sample
 from qc_plugin.errors import ConfigError, QcError
+from qc_plugin.files import temporary_folder
 from qc_plugin.hooks.installed import packages
 from qc_plugin.host.answer import lasting, of_error, of_outcome
 from qc_plugin.host.candidates import choose_frames, choose_stills
@@ -93,8 +93,8 @@ class Desk:
     def _answer(self, event: Event, clock: Clock) -> Result:
         config = self.config_for(event)
         if event.settings.dry_run:
-            with tempfile.TemporaryDirectory(prefix="qc-dry-") as folder:
-                result = self._work(event, config.model_copy(update={"reports": Path(folder)}), clock)
+            with temporary_folder("qc-dry-") as folder:
+                result = self._work(event, config.model_copy(update={"reports": folder}), clock)
             return result.model_copy(update={"report": None, "sheet": None})
         if config.webhook:
             check_webhook(config.webhook)
@@ -170,8 +170,8 @@ def _warn_unfit(workshop: Workshop, event: Event, ref: AssetRef, outcome: AssetO
 @contextmanager
 def _spool() -> Iterator[Path]:
     """A private folder for what is fetched, gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="qc-spool-") as folder:
-        yield Path(folder)
+    with temporary_folder("qc-spool-") as folder:
+        yield folder
 
 
 def _folder(uri: str) -> Path:

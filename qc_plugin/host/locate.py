@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from qc_plugin.decode.limits import PROFILES
-from qc_plugin.errors import TemporaryError, UnsupportedAsset
+from qc_plugin.errors import UnsupportedAsset
+from qc_plugin.files import write_whole
 from qc_plugin.hooks.installed import packages
 from qc_plugin.report.text import without_secrets
 from qc_plugin.store.address import Address
@@ -47,11 +48,7 @@ def locate(uri: str, folder: Path, config: RunConfig) -> Path:
 def _fetched(address: Address, folder: Path, config: RunConfig) -> Path:
     """The object as a file under a name of ours."""
     target = folder / "object"
-    try:
-        with target.open("xb") as file:
-            file.writelines(S3().chunks(address, max_bytes=PROFILES[config.limits].max_bytes("video")))
-    except OSError as error:
-        raise TemporaryError(f"{address}: cannot be copied here ({error.strerror}); try again") from error
+    write_whole(target, S3().chunks(address, max_bytes=PROFILES[config.limits].max_bytes("video")))
     return target
 
 

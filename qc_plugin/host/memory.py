@@ -1,20 +1,19 @@
 """Answers kept by event id: a host that asks twice gets the first answer, and no work is done again.
 
-One small file an event under `<reports>/events/`, committed like a report: temporary file, fsync, link. The
-first writer wins, so that two workers with the same event give one answer.
+One small file an event under `<reports>/events/`, committed like a report: the first writer wins, so that two
+workers with the same event give one answer.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import uuid
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from qc_plugin.errors import TemporaryError, UsageError
+from qc_plugin.errors import UsageError
+from qc_plugin.files import write_first
 from qc_plugin.host.event import fingerprint
 from qc_plugin.host.result import Result, line
 
@@ -51,29 +50,11 @@ class Memory:
         """Keep `result`, durably; the answer to give, which is that of another worker if it was first."""
         path = self._path(event.id)
         text = json.dumps({"asked": fingerprint(event), "result": json.loads(line(result))})
-        temporary = path.with_name(f".tmp-{uuid.uuid4().hex}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write_synced(temporary, text)
-            os.link(temporary, path)
-        except FileExistsError:
-            return self.recall(event) or result
-        except OSError as error:
-            raise TemporaryError(
-                f"{path.parent}: cannot keep the answer ({error.strerror}); try again"
-            ) from error
-        finally:
-            temporary.unlink(missing_ok=True)
-        return result
+        if write_first(path, text, what="the answer"):
+            return result
+        return self.recall(event) or result
 
     def _path(self, event_id: str) -> Path:
         """By digest: an id is what the host likes, and must never become a path."""
         name = hashlib.sha256(event_id.encode("utf-8", "surrogatepass")).hexdigest()
         return self._root / name[:2] / f"{name}.json"
-
-
-def _write_synced(path: Path, text: str) -> None:
-    with path.open("x", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())

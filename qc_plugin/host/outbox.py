@@ -18,12 +18,12 @@ import random
 import time
 import urllib.error
 import urllib.request
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from qc_plugin.errors import ConfigError
+from qc_plugin.files import write_whole
 from qc_plugin.host.result import Result, line
 from qc_plugin.report.text import without_secrets
 
@@ -56,11 +56,9 @@ class Outbox:
     def put(self, result: Result, address: str) -> None:
         """Keep `result` for `address`. Raises ConfigError when it could never be sent."""
         check_webhook(address)
-        self._root.mkdir(parents=True, exist_ok=True)
         name = hashlib.sha256(result.id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        temporary = self._root / f".tmp-{uuid.uuid4().hex}"
-        temporary.write_text(json.dumps({"address": address, "body": line(result)}), encoding="utf-8")
-        temporary.replace(self._root / f"{name}.json")
+        message = json.dumps({"address": address, "body": line(result)})
+        write_whole(self._root / f"{name}.json", message, what="the message", durable=True)
 
     def send(self, *, tries: int = _TRIES, limit_s: float = 60.0) -> Delivery:
         """Send what waits, oldest first, for about `limit_s`; what is not taken stays for the next time."""

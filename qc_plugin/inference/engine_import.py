@@ -11,21 +11,22 @@ import hashlib
 import importlib.util
 import subprocess
 import sys
-import tempfile
 import zipfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
 
 from qc_plugin.errors import EngineError
+from qc_plugin.files import explained, temporary_folder, write_whole
 from qc_plugin.inference import importable
 from qc_plugin.inference.spec import load_spec, user_engines_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
+_FIX = "make it writable, or set QC_ENGINES_DIR"
 PIP_MINUTES = 30  # the wheel has 36 to 52 MB
 # What to ask pip for, in turn: a wheel for this Python, for the newest Python that has one, for any machine.
 _ASK = (
@@ -83,15 +84,8 @@ def import_yunet(file: Path) -> list[str]:
 def _workplace() -> Iterator[Path]:
     """A folder beside the engines to be, removed in any case: what is done appears at once or not at all."""
     folder = user_engines_folder()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        place = tempfile.TemporaryDirectory(dir=folder, prefix=".import-")
-    except OSError as error:
-        raise EngineError(
-            f"{folder}: cannot be written ({error.strerror}); make it writable, or set QC_ENGINES_DIR"
-        ) from error
-    with place as path:
-        yield Path(path)
+    with temporary_folder(".import-", within=folder, what="engines", fix=_FIX) as place:
+        yield place
 
 
 def _download(place: Path) -> Path:
@@ -160,17 +154,10 @@ def _checked(wheel: Path, known: Mapping[str, str]) -> str:
 
 def _write(folder: Path, engine: importable.Importable, model: bytes, texts: Mapping[str, bytes]) -> None:
     """One engine: its network, what its licence asks for, its contract."""
-    try:
-        folder.mkdir()
-        (folder / engine.file).write_bytes(model)
-        for name, text in texts.items():
-            (folder / name).write_bytes(text)
-        contract = yaml.safe_dump(engine.contract(folder.name, len(model)), sort_keys=False)
-        (folder / "engine.yaml").write_text(contract, encoding="utf-8")
-    except OSError as error:
-        raise EngineError(
-            f"{folder.parent.parent}: cannot be written ({error.strerror}); make room"
-        ) from error
+    contract = yaml.safe_dump(engine.contract(folder.name, len(model)), sort_keys=False)
+    files = {engine.file: model, **texts, "engine.yaml": contract.encode()}
+    for name, content in files.items():
+        write_whole(folder / name, content, what="the engine", fix=_FIX)
     load_spec(folder).verify()  # the checksum in the contract is the pinned one, not that of what came
 
 
@@ -178,10 +165,8 @@ def _publish(place: Path, names: list[str]) -> list[str]:
     """Put the engines beside `place`; an older import of the same name goes away with it."""
     for name in names:
         target = place.parent / name
-        try:
+        with explained(target, "the engine", fix="remove it first"):
             if target.exists():
                 target.rename(place / f"old-{name}")
             (place / name).rename(target)
-        except OSError as error:
-            raise EngineError(f"{target}: cannot be replaced ({error.strerror}); remove it first") from error
     return names

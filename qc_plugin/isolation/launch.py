@@ -9,13 +9,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from qc_plugin.errors import ConfigError, DecoderDied
+from qc_plugin.files import new_folder
 from qc_plugin.isolation import wire
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Sandbox:
     def __init__(self, *, bubblewrap: str | None, entry: str = "qc_plugin.isolation.server") -> None:
         self._bubblewrap = bubblewrap
         # bubblewrap has a scratch folder of its own, which goes with it.
-        self._scratch = None if bubblewrap else tempfile.mkdtemp(prefix="qc-decode-")
+        self._scratch = None if bubblewrap else str(new_folder("qc-decode-"))
         self._socket, theirs = wire.pair()
         python = [sys.executable, "-I", "-B", "-c", _boot(entry, theirs.fileno())]
         command = [*_bubblewrap_command(bubblewrap), *python] if bubblewrap else python

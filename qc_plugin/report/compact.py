@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from qc_plugin.errors import UsageError
+from qc_plugin.files import explained, whole
 from qc_plugin.report.read import read_meta
 from qc_plugin.report.schema import SCHEMA
 
@@ -71,20 +72,27 @@ def _month(root: Path, out: Path, month: str, paths: list[Path]) -> Month:
         return Month(month, len(paths), pq.read_metadata(frames).num_rows, written=False)
     n_frames = _write(frames, SCHEMA, _frames(paths))
     _write(assets, _ASSETS, (pa.Table.from_pylist([_asset(root, path)], schema=_ASSETS) for path in paths))
-    for old in [
-        p for place in (frames, assets) for p in place.parent.glob("part-*.parquet") if p.name != part
-    ]:
-        old.unlink()
+    for place in (frames, assets):
+        _remove_others(place)
     return Month(month, len(paths), n_frames, written=True)
+
+
+def _remove_others(part: Path) -> None:
+    """The month as it was before; another process may be at the same."""
+    with explained(part.parent, "the dataset"):
+        for old in part.parent.glob("part-*.parquet"):
+            if old.name != part.name:
+                old.unlink(missing_ok=True)
 
 
 def _write(target: Path, schema: pa.Schema, tables: Iterator[pa.Table]) -> int:
     """Join `tables` in groups of rows, under a name that appears when all is written; how many rows."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".tmp-{target.name}")
     n_rows = n_held = 0
     held: list[pa.Table] = []
-    with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+    with (
+        whole(target, what="the dataset") as file,
+        pq.ParquetWriter(file, schema, compression="zstd") as writer,
+    ):
         for table in tables:
             held.append(table)
             n_held += table.num_rows
@@ -93,7 +101,6 @@ def _write(target: Path, schema: pa.Schema, tables: Iterator[pa.Table]) -> int:
                 n_rows, n_held, held = n_rows + n_held, 0, []
         if held:
             writer.write_table(pa.concat_tables(held))
-    temporary.replace(target)
     return n_rows + n_held
 
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import uuid
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from qc_plugin.errors import TemporaryError, UsageError
-from qc_plugin.report.write import DISK_FULL
+from qc_plugin.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,20 +46,7 @@ def write_page(html: str, path: Path, *, what: str) -> Path:
 
     Raises UsageError when `path` cannot be written, TemporaryError when the disk is full.
     """
-    temporary = path.with_name(f".tmp-{path.name}-{uuid.uuid4().hex}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # A lone surrogate (an odd file name) has no UTF-8 form: show it, do not fail on it.
-        temporary.write_bytes(html.encode("utf-8", "backslashreplace"))
-        temporary.replace(path)
-    except OSError as error:
-        if error.errno in DISK_FULL:
-            raise TemporaryError(f"{path}: the disk is full; free some space and run again") from error
-        reason = error.strerror or os.strerror(error.errno or 0)
-        raise UsageError(f"{path}: cannot write {what} ({reason}); choose a writable folder") from error
-    finally:
-        with suppress(OSError):  # the error that matters is on its way already
-            temporary.unlink()
+    write_whole(path, html, what=what)
     return path
 
 

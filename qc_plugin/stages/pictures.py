@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from qc_plugin.errors import UsageError
+from qc_plugin.files import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,10 +44,7 @@ def write_png(path: Path, rgb: NDArray[np.uint8]) -> None:
     """Write (H, W, 3) uint8 sRGB as PNG. Raises UsageError when the folder cannot be written."""
     ok, data = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
     assert ok
-    try:
-        path.write_bytes(data.tobytes())
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written ({error.strerror}); choose another file") from error
+    write_whole(path, data.tobytes(), what="the picture")
 
 
 def shrink(rgb: NDArray[np.uint8], long_side_px: int) -> NDArray[np.uint8]:

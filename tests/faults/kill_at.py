@@ -8,15 +8,15 @@ import signal
 import sys
 from pathlib import Path
 
+from qc_plugin import files
 from qc_plugin.batch import ledger, run
-from qc_plugin.report import write
 from tests.faults.harness import config_for
 from tests.faults.stub_worker import in_process
 
 POINTS = {
-    "after the temporary file": (write.os, "fsync"),
-    "before the link": (write.os, "link"),
-    "after the link": (write, "_sync_folder"),
+    "after the temporary file": (files.os, "fsync"),
+    "before the link": (files.os, "link"),
+    "after the link": (files, "_sync_folder"),
     "before the ledger": (ledger.Ledger, "remember"),
     "before the run is closed": (ledger.Ledger, "end_run"),
     "before the manifest": (run, "write_manifest"),

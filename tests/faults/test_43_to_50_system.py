@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from qc_plugin import files
 from qc_plugin.batch import run
 from qc_plugin.batch.run import scan
 from qc_plugin.errors import QcError
-from qc_plugin.report import write
 from tests.faults.harness import check, config_for
 from tests.faults.stub_worker import asset, in_process
 
@@ -60,7 +60,7 @@ def test_44_a_full_disk_marks_nothing_bad(folder, monkeypatch):
 
     config = config_for(folder)
     with monkeypatch.context() as patch:
-        patch.setattr(write.os, "fsync", full)
+        patch.setattr(files.os, "fsync", full)
         result = scan([folder / "in"], config)
     assert (result.exit_code, result.verdicts["accept"]) == (75, 0)
     assert not list(config.reports.rglob("*.parquet"))
@@ -79,7 +79,7 @@ def test_44_no_asset_is_begun_when_little_space_is_left(folder, monkeypatch):
 @pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC, errno.EMFILE])
 def test_45_46_every_call_fails_once(folder, monkeypatch, name, code):
     """The Nth call fails, for each N: never a visible part of a file, and the next run completes."""
-    config, real = config_for(folder), getattr(write.os, name)
+    config, real = config_for(folder), getattr(files.os, name)
     for nth in range(4):
         calls = iter(range(10_000))
 
@@ -90,7 +90,7 @@ def test_45_46_every_call_fails_once(folder, monkeypatch, name, code):
 
         asset(folder / "in/0.png", text=f"{nth}")
         with monkeypatch.context() as patch:
-            patch.setattr(write.os, name, failing)
+            patch.setattr(files.os, name, failing)
             try:
                 scan([folder / "in"], config)
             except QcError as error:

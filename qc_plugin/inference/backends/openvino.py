@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import tempfile
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from qc_plugin.errors import EngineError
+from qc_plugin.files import temporary_folder, write_whole
 from qc_plugin.inference import runtimes
 from qc_plugin.inference.session import Array, check_inputs, engine_use
 
@@ -154,9 +153,9 @@ def _read(core: Any, spec: EngineSpec, content: bytes) -> Any:
     """The network in the checked bytes; OpenVINO reads TFLite from files only, so they go into one first."""
     if not spec.is_tflite:
         return core.read_model(model=content)
-    with tempfile.TemporaryDirectory(prefix="qc-engine-") as folder:
-        path = Path(folder) / spec.model.file
-        path.write_bytes(content)
+    with temporary_folder("qc-engine-") as folder:
+        path = folder / spec.model.file
+        write_whole(path, content)
         return core.read_model(model=str(path))
 
 

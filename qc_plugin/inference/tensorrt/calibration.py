@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import yaml
 
 from qc_plugin.errors import EngineError
+from qc_plugin.files import temporary_folder, write_whole
 from qc_plugin.inference.pictures import fitted, plan_scale, to_tensor
 from qc_plugin.inference.select import AUTO_ORDER, BACKENDS, open_session
 from qc_plugin.inference.spec import EngineSpec, load_spec
@@ -18,6 +17,7 @@ from qc_plugin.inference.tensorrt import onnx_int8, onnx_precision
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -41,9 +41,9 @@ def activation_ranges(spec: EngineSpec, inputs: Sequence[Array]) -> dict[str, fl
     backend = next((name for name in AUTO_ORDER if BACKENDS[name].missing() is None), AUTO_ORDER[0])
     names = onnx_int8.int8_inputs(spec.read_model())
     largest = dict.fromkeys(names, 0.0)
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder("qc-calibration-") as folder:
         session = open_session(
-            _open_heart(spec, names, Path(folder)), backend=backend, precision="f32", threads=None
+            _open_heart(spec, names, folder), backend=backend, precision="f32", threads=None
         )
         try:
             for array in inputs:
@@ -68,7 +68,7 @@ def picture_inputs(spec: EngineSpec, pictures: Iterable[NDArray[np.uint8]]) -> l
 def _open_heart(spec: EngineSpec, names: list[str], folder: Path) -> EngineSpec:
     """The engine with inner tensors as outputs, written to `folder` as an engine of its own."""
     content = onnx_precision.with_outputs(spec.read_model(), names)
-    (folder / "model.onnx").write_bytes(content)
+    write_whole(folder / "model.onnx", content)
     contract = spec.model_dump(mode="json", by_alias=True, exclude={"variants"})
     contract["model"] = {
         "file": "model.onnx",
@@ -77,5 +77,5 @@ def _open_heart(spec: EngineSpec, names: list[str], folder: Path) -> EngineSpec:
     }
     known = {tensor.name for tensor in spec.outputs}
     contract["outputs"] += [{"name": name, "layout": "NCHW"} for name in names if name not in known]
-    (folder / "engine.yaml").write_text(yaml.safe_dump(contract), encoding="utf-8")
+    write_whole(folder / "engine.yaml", yaml.safe_dump(contract))
     return load_spec(folder)

@@ -16,13 +16,13 @@ import json
 import logging
 import os
 import stat
-import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qc_plugin.errors import EngineError
+from qc_plugin.files import explained, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _SCHEMA = "qc.plan/1"
+_FIX = "set QC_CACHE_DIR to a folder of your own"
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -126,16 +127,16 @@ class PlanCache:
     def _is_safe(self, *, create: bool) -> bool:
         """False if there is no folder. A folder that others could write to is emptied and closed to them."""
         if create:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with explained(self.folder, "plans", fix=_FIX):
+                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             found = self.folder.lstat()
         except FileNotFoundError:
             return False
-        fix = "set QC_CACHE_DIR to a folder of your own"
         if not stat.S_ISDIR(found.st_mode):
-            raise EngineError(f"{self.folder}: is not a folder, or a link to one; {fix}")
+            raise EngineError(f"{self.folder}: is not a folder, or a link to one; {_FIX}")
         if found.st_uid != os.geteuid():
-            raise EngineError(f"{self.folder}: belongs to another user (uid {found.st_uid}); {fix}")
+            raise EngineError(f"{self.folder}: belongs to another user (uid {found.st_uid}); {_FIX}")
         if found.st_mode & _OTHERS_WRITE:
             for path in self.folder.glob("*.plan"):
                 _discard(path, "others could write to its folder")
@@ -149,7 +150,10 @@ class PlanCache:
         try:
             lock = os.open(self.folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
-            if error.errno != errno.EROFS or how == fcntl.LOCK_EX:
+            if how == fcntl.LOCK_EX:
+                with explained(self.folder, "plans", fix=_FIX):
+                    raise
+            if error.errno != errno.EROFS:
                 raise
             yield
             return
@@ -191,17 +195,8 @@ def _read_own(path: Path) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all, readable by its owner only (mkstemp's mode)."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".partial-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    """Readable by its owner only."""
+    write_whole(path, content, what="the plan", durable=True, mode=0o600, fix=_FIX)
 
 
 def _discard(path: Path, reason: str) -> None:

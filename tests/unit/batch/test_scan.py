@@ -14,7 +14,7 @@ from qc_plugin.batch.rebuild import rebuild
 from qc_plugin.batch.run import ScanOptions, scan
 from qc_plugin.config import RunConfig
 from qc_plugin.errors import TemporaryError, UsageError
-from qc_plugin.report.write import sweep
+from qc_plugin.files import sweep
 from tests.faults import stub_worker
 from tests.faults.stub_worker import asset
 

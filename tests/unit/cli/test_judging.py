@@ -81,9 +81,9 @@ def test_files_are_written_where_asked_and_never_over_others(qc, reports, decisi
     assert "is there already and is not overwritten" in err
     assert (tmp_path / "limits.yaml").read_text() == "mine"
     assert not (tmp_path / "curve.png").exists()
-    code, _, err = qc("calibrate", decisions, reports, *RULE, "--curve", "absent/curve.png")
+    code, _, err = qc("calibrate", decisions, reports, *RULE, "--curve", "limits.yaml/curve.png")
     assert code == 2
-    assert "absent/curve.png: cannot be written" in err
+    assert "limits.yaml: cannot write the picture (a file lies there); choose a writable folder" in err
 
 
 def test_contradictory_decisions_end_it_unless_told(qc, reports, decisions, tmp_path):

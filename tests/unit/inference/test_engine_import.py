@@ -13,7 +13,7 @@ import zipfile
 import pytest
 
 from qc_plugin.cli.main import _run
-from qc_plugin.errors import EngineError
+from qc_plugin.errors import EngineError, UsageError
 from qc_plugin.inference import importable
 from qc_plugin.inference.engine_import import import_mediapipe, import_yunet
 from qc_plugin.inference.spec import list_user_engines, load_spec, user_engines_folder
@@ -84,7 +84,7 @@ def test_without_pip_the_message_says_how_to_get_it(engines, monkeypatch):
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("QC_ENGINES_DIR", str(tmp_path / "file" / "engines"))
-    with pytest.raises(EngineError, match=r"file/engines: cannot be written .*QC_ENGINES_DIR"):
+    with pytest.raises(UsageError, match=r"file: cannot write engines .*QC_ENGINES_DIR"):
         import_mediapipe()
 
 

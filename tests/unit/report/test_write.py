@@ -80,7 +80,7 @@ def test_without_hard_links_it_renames(tmp_path, monkeypatch):
     assert len(list(path.parent.iterdir())) == 1
 
 
-@pytest.mark.parametrize(("code", "error"), [(errno.ENOSPC, TemporaryError), (errno.EIO, UsageError)])
+@pytest.mark.parametrize(("code", "error"), [(errno.ENOSPC, TemporaryError), (errno.EIO, TemporaryError)])
 def test_a_write_that_fails_leaves_no_file(tmp_path, monkeypatch, code, error):
     def fail(_):
         raise OSError(code, os.strerror(code))
