@@ -56,7 +56,7 @@ REASON_WORDS = {
     "duplicate": ("Near-duplicate", "looks like a better frame"),
     "outranked": ("Outranked", "good, but others are better"),
     "per_shot": ("Shot has its picks", "a better frame of the same shot is ranked"),
-    "min_gap": ("Too close in time", "a better frame is near"),
+    "min_gap": ("Too close in time", "a better frame of the same shot is near"),
     "review": ("Needs a look", "a rule asks for a person to decide"),
     "rejected": ("Rejected", "a rule failed"),
 }

@@ -128,11 +128,12 @@ def _twin(
 
 
 def _too_near(candidate: _Candidate, chosen: Sequence[_Candidate], diversity: Diversity) -> str | None:
-    same_shot = sum(other.score.shot == candidate.score.shot for other in chosen)
-    if diversity.per_shot is not None and same_shot >= diversity.per_shot:
+    same_shot = [other for other in chosen if other.score.shot == candidate.score.shot]
+    if diversity.per_shot is not None and len(same_shot) >= diversity.per_shot:
         return "per_shot"
     gap_s = diversity.min_gap_s or 0.0
-    if any(abs(other.score.pts_s - candidate.score.pts_s) < gap_s for other in chosen):
+    # Across a cut a moment is as good as a minute: the picture is another one.
+    if any(abs(other.score.pts_s - candidate.score.pts_s) < gap_s for other in same_shot):
         return "min_gap"
     return None
 

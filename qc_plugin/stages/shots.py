@@ -4,7 +4,9 @@ Why our own: PySceneDetect's detectors want full BGR frames, have none for disso
 frames of a constant rate; here luma and chroma of 320 px come at 25 or at 2 a second, with timestamps.
 
 - A *cut* is a change between neighbours that stands out from the changes around it, and from which the
-  picture does not come back at once (a camera flash does).
+  picture does not come back at once (a camera flash does). Where neighbours are far apart (key frames only,
+  one picture a second) most of them may be cuts, and none stands out: there it is enough that one shows
+  nothing of what the other shows (see `views`).
 - A *dissolve* is a run of frames that are each a mix of one frame before and one after (see `looks.blend`).
 - A *fade* is a run of frames without any structure (black, white), with the ramps of contrast at both ends.
 """
@@ -15,16 +17,17 @@ import bisect
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from qc_plugin.stages.fades import BLANK_RATIO, FAR_S, Edge, fades
 from qc_plugin.stages.looks import CUT_CHANGE, Look, blend, change, look_at, structure_change
+from qc_plugin.stages.views import same_view
 
 if TYPE_CHECKING:
     from qc_plugin.types import Preview
 
-EdgeKind = Literal["cut", "fade", "dissolve"]
 NO_EDGE_S = 3600.0  # what edge_s_at says where no edge is known
 
 _CUT_CHANGE_FAR = 0.65  # what CUT_CHANGE is for neighbours that are not less than _CLOSE_S apart
@@ -40,26 +43,6 @@ _MIX_CHANGE = 0.5  # structure that the ends must differ in: less is a change of
 # differ by 0.5, 0.35 by 0.7, 0.5 by 0.9; the limit stays below that and gives way to motion in a dissolve.
 _MIX_RESIDUE, _MIX_RESIDUE_SLOPE = 0.2, 0.35
 _MIN_MIXED_S = 0.1  # a shorter run of mixes is a blended cut
-
-_BLANK_CONTRAST = 5.0  # codes; coding noise on black stays below
-_BLANK_RATIO = 0.3  # and at most this share of the contrast around it, or a dark scene would be all edges
-_RAMP_S = 3.0  # longest ramp of a fade
-_RAMP_GROWTH = 0.15  # a second later in the ramp the contrast is at least this share of its end higher
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """A transition; a cut is a moment, half-way between its two frames. `splits`: shots on both sides."""
-
-    start_s: float
-    end_s: float
-    kind: EdgeKind
-    splits: bool = True
-
-    @property
-    def middle_s(self) -> float:
-        """Where the next shot is taken to begin."""
-        return (self.start_s + self.end_s) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +91,8 @@ class ShotDetector:
         self._change: list[float] = []  # to the frame before
         self._contrast: list[float] = []
         self._back_to: dict[int, int] = {}  # frame -> earlier frame that it looks like again
+        self._before: Preview | None = None
+        self._unlike: set[int] = set()  # frames far from the one before that show another scene
         self._mixes: dict[float, list[_Mix]] = {reach: [] for reach in _REACHES_S}
 
     def update(self, preview: Preview) -> None:
@@ -121,6 +106,9 @@ class ShotDetector:
         self._contrast.append(look.contrast)
         if changed > CUT_CHANGE:
             self._look_back(index, look)
+        if self._is_of_another_scene(preview, changed):
+            self._unlike.add(index)
+        self._before = preview
         self._recent.append((index, look))
         self._find_mixes(look)
         while len(self._recent) > 2 and look.pts_s - self._recent[1][1].pts_s > 2 * _REACHES_S[-1]:
@@ -128,9 +116,9 @@ class ShotDetector:
 
     def finish(self) -> Shots:
         """The shots of everything seen so far."""
-        fades = self._fades()
-        dissolves = [edge for edge in self._dissolves() if not _touches(edge, fades)]
-        slow = fades + dissolves
+        faded = fades(self._pts_s, self._contrast, self._back_to)
+        dissolves = [edge for edge in self._dissolves() if not _touches(edge, faded)]
+        slow = faded + dissolves
         cuts = [edge for edge in self._cuts() if not _touches(edge, slow)]
         return Shots(tuple(sorted(slow + cuts, key=lambda edge: edge.start_s)))
 
@@ -142,6 +130,13 @@ class ShotDetector:
             if change(then, look) < _FLASH_CHANGE:
                 self._back_to[index] = earlier
                 return
+
+    def _is_of_another_scene(self, preview: Preview, changed: float) -> bool:
+        """Far from the frame before, and not a view of the same scene."""
+        before = self._before
+        if before is None or preview.pts_s - before.pts_s < FAR_S or changed <= _CUT_CHANGE_FAR:
+            return False
+        return not same_view(before.luma, preview.luma)
 
     def _find_mixes(self, after: Look) -> None:
         """Test frames `reach` ago as a mix of the frame twice as long ago and this one."""
@@ -166,7 +161,8 @@ class ShotDetector:
         for index in range(1, len(self._pts_s)):
             before, now = self._pts_s[index - 1], self._pts_s[index]
             limit = CUT_CHANGE if now - before < _CLOSE_S else _CUT_CHANGE_FAR
-            if self._change[index] > limit and index not in flashes and self._stands_out(index):
+            stands_out = index in self._unlike or self._stands_out(index)
+            if self._change[index] > limit and index not in flashes and stands_out:
                 edges.append(Edge((before + now) / 2, (before + now) / 2, "cut"))
         return edges
 
@@ -217,39 +213,12 @@ class ShotDetector:
         """A dissolve over black between two samples: contrast falls far below both ends, not by a third."""
         first, last = bisect.bisect_left(self._pts_s, start_s), bisect.bisect_right(self._pts_s, end_s) - 1
         ends = min(self._contrast[first], self._contrast[last])
-        return min(self._contrast[first : last + 1]) < _BLANK_RATIO * ends
+        return min(self._contrast[first : last + 1]) < BLANK_RATIO * ends
 
     def _is_cut_within(self, first: int, last: int) -> bool:
         """One jump that is most of the whole change: a cut with blended frames beside it, not a dissolve."""
         changes = self._change[first : last + 2]
         return len(changes) > 3 and max(changes) > 0.6 * sum(changes)
-
-    def _fades(self) -> list[Edge]:
-        contrast, pts_s = np.array(self._contrast), self._pts_s
-        edges: list[Edge] = []
-        for first, last in _true_runs(contrast < _BLANK_CONTRAST):
-            near = slice(*np.searchsorted(pts_s, (pts_s[first] - _RAMP_S / 2, pts_s[last] + _RAMP_S / 2)))
-            if contrast[first : last + 1].min() > _BLANK_RATIO * contrast[near].max():
-                continue
-            start, end = self._ramp(first, -1), self._ramp(last, 1)
-            if edges and pts_s[start] <= edges[-1].end_s:
-                start_s, splits = edges[-1].start_s, edges.pop().splits and end < len(pts_s) - 1
-            else:
-                start_s, splits = pts_s[start], start > 0 and end < len(pts_s) - 1
-            edges.append(Edge(start_s, pts_s[end], "fade", splits))
-        return edges
-
-    def _ramp(self, index: int, step: int) -> int:
-        """The frame at which contrast has stopped growing, going away from a blank frame."""
-        here = index
-        while 0 <= here + step < len(self._pts_s) and abs(self._pts_s[here] - self._pts_s[index]) < _RAMP_S:
-            further = here + step
-            apart_s = abs(self._pts_s[further] - self._pts_s[here])
-            growth = self._contrast[further] - self._contrast[here]
-            if growth < _RAMP_GROWTH * min(apart_s, 1.0) * self._contrast[further]:
-                break
-            here = further
-        return here
 
 
 def _nearest(times: list[float], wanted: float) -> int:
@@ -269,13 +238,6 @@ def _runs(mixes: list[_Mix]) -> list[list[_Mix]]:
         else:
             result.append([mix])
     return result
-
-
-def _true_runs(flags: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[tuple[int, int]]:
-    """(first, last) of every run of True."""
-    padded = np.concatenate([[False], flags, [False]])
-    steps = np.flatnonzero(padded[1:] != padded[:-1])
-    return [(int(start), int(stop) - 1) for start, stop in zip(steps[::2], steps[1::2], strict=True)]
 
 
 def _touches(edge: Edge, others: list[Edge]) -> bool:

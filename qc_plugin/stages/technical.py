@@ -11,8 +11,9 @@ import numpy as np
 
 from qc_plugin.stages.bars import active_area
 from qc_plugin.stages.combing import comb_ratio
+from qc_plugin.stages.fades import Edge
 from qc_plugin.stages.phash import perceptual_hash, similarity
-from qc_plugin.stages.shots import Edge, ShotDetector, Shots
+from qc_plugin.stages.shots import ShotDetector, Shots
 
 if TYPE_CHECKING:
     from qc_plugin.types import Preview

@@ -46,24 +46,25 @@ def test_every_frame_without_a_rank_has_one_reason(tmp_path):
     scores = [
         frame(0, sharpness=0.9, phash=0),
         frame(1, sharpness=0.8, phash=3),  # looks like 0
-        frame(2, sharpness=0.7, phash=200),  # within a second of 0? no: of shot 0, which is full
+        frame(2, sharpness=0.7, phash=200),
         frame(3, sharpness=0.6, phash=400, shot=1, pts_s=50.0),
-        frame(4, sharpness=0.5, phash=600, shot=2, pts_s=50.5),  # too near to 3
-        frame(5, sharpness=0.4, phash=800, shot=3, pts_s=90.0),  # best is 2
+        frame(4, sharpness=0.5, phash=600, shot=1, pts_s=50.5),  # too near to 3
+        frame(5, sharpness=0.4, phash=800, shot=3, pts_s=90.0),  # best is 3
         frame(6, sharpness=1.0, phash=1000, luma_p90=0.0),
         frame(7, sharpness=1.0, phash=1200, comb_ratio=0.9),
         frame(8, sharpness=1.0, phash=1400, bar_fraction=0.9),
+        frame(9, sharpness=0.65, phash=1600),  # shot 0 is full
     ]
-    ranking = _rank(tmp_path, scores, best=2, diversity="{per_shot: 1, min_gap_s: 2, max_similarity: 0.9}")
-    assert _order(ranking) == [0, 3]
+    ranking = _rank(tmp_path, scores, best=3, diversity="{per_shot: 2, min_gap_s: 2, max_similarity: 0.9}")
+    assert _order(ranking) == [0, 2, 3]
     assert [r.unranked for r in ranking.ranks] == [
-        None, "duplicate", "per_shot", None, "min_gap", "outranked", "excluded:dark", "rejected", "review",
+        None, "duplicate", None, None, "min_gap", "outranked", "excluded:dark", "rejected", "review", "per_shot",
     ]  # fmt: skip
     assert ranking.ranks[1].duplicate_of == 0
     assert list(ranking.funnel) == [
         "excluded:dark", "rejected", "review", "duplicate", "per_shot", "min_gap", "outranked",
     ]  # fmt: skip
-    assert sum(ranking.funnel.values()) + 2 == len(scores)
+    assert sum(ranking.funnel.values()) + 3 == len(scores)
 
 
 def test_of_two_that_look_the_same_the_better_is_kept(tmp_path):
@@ -81,6 +82,11 @@ def test_a_chain_of_small_differences_keeps_its_far_end(tmp_path):
 def test_likeness_at_the_limit_is_no_duplicate(tmp_path):
     scores = [frame(0, sharpness=0.9, phash=0), frame(1, sharpness=0.8, phash=10)]
     assert _order(_rank(tmp_path, scores, diversity="{max_similarity: 0.9}")) == [0, 1]
+
+
+def test_a_cut_is_gap_enough(tmp_path):
+    scores = [frame(i, sharpness=0.9, phash=200 * i, shot=i // 2, pts_s=i / 10) for i in range(4)]
+    assert _order(_rank(tmp_path, scores, diversity="{min_gap_s: 1.0}")) == [0, 2]
 
 
 def test_a_gap_of_just_the_limit_is_enough(tmp_path):
