@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from qc_plugin.errors import ConfigError
 from qc_plugin.resources import shipped
+from qc_plugin.strict_yaml import parse
 from qc_plugin.types import Verdict
 
 
@@ -110,7 +110,7 @@ class Manifest(_Strict):
 
 def read_manifest() -> dict[str, Any]:
     """plugin.yaml as it is."""
-    data = yaml.safe_load(shipped("plugin.yaml").read_text(encoding="utf-8"))
+    data = parse(shipped("plugin.yaml").read_text(encoding="utf-8"))
     assert isinstance(data, dict)
     return data
 

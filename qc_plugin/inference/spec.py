@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PrivateAttr, ValidationError, model_validator
 
 from qc_plugin.errors import EngineError
-from qc_plugin.inference import onnx_wire, strict_yaml
+from qc_plugin.inference import onnx_wire
 from qc_plugin.resources import shipped
+from qc_plugin.strict_yaml import parse
 
 Dtype = Literal["float32", "float16", "uint8", "int32", "int64"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -204,7 +205,7 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.parent.name for path in folder.glob("*/engine.yaml"))
 
 
-_parsed = lru_cache(maxsize=32)(strict_yaml.parse)  # asked for with every asset; nobody changes what it gives
+_parsed = lru_cache(maxsize=32)(parse)  # asked for with every asset; nobody changes what it gives
 
 
 def load_spec(name_or_folder: str | Path) -> EngineSpec:
@@ -220,7 +221,7 @@ def load_spec(name_or_folder: str | Path) -> EngineSpec:
     except OSError as error:
         raise EngineError(f"{path}: cannot be read ({error.strerror}); {_FIX}") from error
     except ValueError as error:  # UnicodeDecodeError too
-        raise EngineError(f"{path}: is not valid YAML: {error}; correct that place") from error
+        raise EngineError(f"{path}: is not valid YAML: {error}") from error
     try:
         spec = EngineSpec.model_validate(value)
     except ValidationError as error:

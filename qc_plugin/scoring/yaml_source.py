@@ -11,20 +11,18 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import yaml
 
+from qc_plugin import strict_yaml
 from qc_plugin.errors import RuleError
+from qc_plugin.strict_yaml import PLAIN_TAGS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-# libyaml reads a rule file in a tenth of the time; both loaders give the same nodes and marks.
-_LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LARGEST_BYTES = 256 * 1024
-_DEEPEST = 16  # a rule file needs 6; the composer recurses, and a file of brackets must not end it
-_PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")}
 KEY = "\0key"  # last step of a path that means a key and not its value; no YAML key can be this
 _SEXAGESIMAL = re.compile(r"[-+]?\d[\d_]*(:[0-5]?\d)+(\.\d*)?")
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
@@ -129,15 +127,10 @@ def read_source(path: Path) -> Source:
 def parse_source(text: str, path: Path) -> Source:
     """The values of `text`; `path` is only named in places. RuleFileError if it is not usable YAML."""
     try:
-        _refuse_events(text, path)
-        node = yaml.compose(text, Loader=_LOADER)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        message = str(error.problem or error.context)
-        raise RuleFileError(_at(path, mark), message, "correct the YAML") from error
-    except yaml.YAMLError as error:  # e.g. a control character, which has no mark
-        message = " ".join(str(error).split())
-        raise RuleFileError(Place(path), message, "correct the YAML") from error
+        node = strict_yaml.compose(text)
+    except strict_yaml.YamlError as error:
+        place = Place(path, error.line or 1, error.column or 1)
+        raise RuleFileError(place, error.message, error.fix) from error
     if not isinstance(node, yaml.MappingNode):
         raise RuleFileError(Place(path), "a rule file is a mapping of keys", "begin it with `schema: 1`")
     reader = _Reader(path)
@@ -163,43 +156,16 @@ def place_of(root: object, loc: Iterable[str | int], fallback: Place) -> Place:
     return place if isinstance(value, Block | Row) else own_place
 
 
-def _refuse_events(text: str, path: Path) -> None:
-    """RuleFileError for aliases, anchors, a second document and absurd depth, before anything is built."""
-    depth = documents = 0
-    for event in yaml.parse(text, Loader=_LOADER):
-        place = _at(path, event.start_mark)
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise RuleFileError(place, "anchors and aliases are not accepted", "write it out")
-        documents += isinstance(event, yaml.DocumentStartEvent)
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST:
-            raise RuleFileError(place, f"nested deeper than {_DEEPEST} levels", "flatten it")
-        if documents > 1:
-            raise RuleFileError(place, "a second document begins here", "write one rule set a file")
-
-
-class _Mark(Protocol):
-    """What both of PyYAML's loaders say about a position (0-based)."""
-
-    line: int
-    column: int
-
-
-def _at(path: Path, mark: _Mark | None) -> Place:
-    return Place(path, mark.line + 1, mark.column + 1) if mark else Place(path)
-
-
 class _Reader:
     """Turns YAML nodes into values and collects what is wrong with them."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.problems: list[Problem] = []
-        self._scalars = yaml.SafeLoader("")
 
     def value(self, node: yaml.Node) -> object:
         """The value of `node` and all below it."""
-        if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN_TAGS:
+        if not isinstance(node, yaml.ScalarNode) and node.tag not in PLAIN_TAGS:
             self._problem(node, f"the tag {node.tag} is not accepted", "remove the tag")
         if isinstance(node, yaml.MappingNode):
             return self._block(node)
@@ -209,6 +175,7 @@ class _Reader:
                 row.append(self.value(item))
                 row.at.append(self._place(item))
             return row
+        assert isinstance(node, yaml.ScalarNode)
         return self._scalar(node)
 
     def _block(self, node: yaml.MappingNode) -> Block:
@@ -238,16 +205,16 @@ class _Reader:
             )
         return None
 
-    def _scalar(self, node: yaml.Node) -> object:
+    def _scalar(self, node: yaml.ScalarNode) -> object:
         text = str(node.value)
-        if node.tag not in _PLAIN_TAGS:
+        if node.tag not in PLAIN_TAGS:
             kind = node.tag.rsplit(":", 1)[-1]
             self._problem(
                 node, f"`{text}` is a {kind} in YAML, which rule files do not use", f'write "{text}"'
             )
             return text
         try:
-            value = self._scalars.construct_object(node)
+            value = strict_yaml.scalar(node)
         except ValueError:  # an explicit tag that does not fit: `!!int x`
             self._problem(node, f"`{text}` does not fit its tag", "remove the tag")
             return text

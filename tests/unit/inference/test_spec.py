@@ -68,10 +68,10 @@ def test_a_wrong_contract_names_the_place(tmp_path, change, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: &x 1\nb: *x\n", "line 2, column 4: aliases"),
+        ("a: &x 1\nb: *x\n", "line 1, column 4: anchors and aliases"),
         ("a: 1\nb: 2\na: 3\n", "line 3, column 1: key 'a' appears twice"),
         ("a: {b: 1, b: 2}\n", "key 'b' appears twice"),
-        ("1: x\n", "key 1 is not text"),
+        ("1: x\n", "key '1' is not text"),
         ("a: !!python/object/apply:os.getcwd []\n", "line 1, column 4"),
         ("a: [1\n", "line 2"),
         ("", "valid dictionary"),
