@@ -11,6 +11,7 @@ from qc_plugin.batch.rejudge import Change, count_changes, judge_again
 from qc_plugin.batch.stored import find_reports, group_by_asset, rules_in
 from qc_plugin.batch.work import rules_of
 from qc_plugin.errors import RuleError, UsageError
+from qc_plugin.report.limit_curve import BandCurve, limit_curve
 from qc_plugin.report.read import read_meta, read_report
 from qc_plugin.scoring.calibration import (
     Label,
@@ -24,6 +25,7 @@ from qc_plugin.scoring.calibration import (
 from qc_plugin.scoring.evaluate import judge_frame
 from qc_plugin.scoring.proposal import is_upper, rule_named, with_limits
 from qc_plugin.scoring.ruleset import load_rules, shipped_rule_sets
+from qc_plugin.types.words import DECISION_ORDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -70,6 +72,26 @@ class Calibration:
     def limits(self) -> dict[str, float]:
         """The proposed limits by band."""
         return {band: step.limit for band, step in self.proposed.items()}
+
+    def curve(self) -> str:
+        """What the limits of the rule do, as an SVG picture."""
+        side = "at most" if is_upper(self.rule) else "at least"
+        title = f"{self.rule.id}: {self.rule.measure} {side} ... ({len(self.labels)} decided frames)"
+        decided: dict[str, list[float]] = {
+            name: [x.value for x in self.labels if x.decision == name] for name in DECISION_ORDER
+        }
+        return limit_curve(title, [self._band(band) for band in self.steps], decided)
+
+    def _band(self, band: str) -> BandCurve:
+        steps = self.steps[band]
+        return BandCurve(
+            name=band,
+            what="not accepted" if band == "pass" else "rejected",
+            limit=self.limits[band],
+            now=self.current[band].limit,
+            recall=[(step.limit, step.recall) for step in steps],
+            precision=[(step.limit, step.precision) for step in steps if step.precision is not None],
+        )
 
 
 def calibrate(

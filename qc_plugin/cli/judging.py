@@ -99,7 +99,7 @@ def calibrate(
     precision: Annotated[
         float, typer.Option("--precision", min=0, max=1, help="Rejects among what fails.")
     ] = 0.90,
-    curve: Annotated[Optional[Path], typer.Option("--curve", help="Write the curves as PNG.")] = None,
+    curve: Annotated[Optional[Path], typer.Option("--curve", help="Write the curves as SVG.")] = None,
     target: Annotated[
         Optional[Path], typer.Option("--out", help="Write the proposal (YAML); default: standard output.")
     ] = None,
@@ -108,7 +108,7 @@ def calibrate(
     ] = False,
     config: o.ConfigFile = None,
 ) -> int:
-    """Example: qc-plugin calibrate decisions.jsonl qc-reports --rule face-motion-blur --curve limits.png
+    """Example: qc-plugin calibrate decisions.jsonl qc-reports --rule face-motion-blur --curve limits.svg
 
     Hold the limits of a rule against what people decided, and propose others. Rule files are never written.
     """
@@ -145,10 +145,9 @@ def calibrate(
 
 
 def _write_curve(found: Calibration, path: Path) -> None:
-    from qc_plugin.batch.curve import draw_curve
-    from qc_plugin.stages.pictures import write_png
+    from qc_plugin.files import write_whole
 
-    write_png(path, draw_curve(found))
+    write_whole(path, found.curve(), what="the curves")
     err.print(f"curve: {path}", markup=False, soft_wrap=True)
 
 

@@ -69,21 +69,21 @@ def test_calibrate_prints_a_table_and_a_block_that_can_be_used(qc, reports, deci
 
 
 def test_files_are_written_where_asked_and_never_over_others(qc, reports, decisions, tmp_path):
-    files = ("--out", "limits.yaml", "--curve", "curve.png")
+    files = ("--out", "limits.yaml", "--curve", "curve.svg")
     assert qc("calibrate", decisions, reports, *RULE, *files)[0] == 0
-    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "curve.svg").read_text().startswith("<svg")
     limit = yaml.safe_load((tmp_path / "limits.yaml").read_text())["params"]["hand_blur_ok"]
     assert 0.1 < limit < 0.3
     (tmp_path / "limits.yaml").write_text("mine")
-    (tmp_path / "curve.png").unlink()
+    (tmp_path / "curve.svg").unlink()
     code, _, err = qc("calibrate", decisions, reports, *RULE, *files)
     assert code == 2
     assert "is there already and is not overwritten" in err
     assert (tmp_path / "limits.yaml").read_text() == "mine"
-    assert not (tmp_path / "curve.png").exists()
-    code, _, err = qc("calibrate", decisions, reports, *RULE, "--curve", "limits.yaml/curve.png")
+    assert not (tmp_path / "curve.svg").exists()
+    code, _, err = qc("calibrate", decisions, reports, *RULE, "--curve", "limits.yaml/curve.svg")
     assert code == 2
-    assert "limits.yaml: cannot write the picture (a file lies there); choose a writable folder" in err
+    assert "limits.yaml: cannot write the curves (a file lies there); choose a writable folder" in err
 
 
 def test_contradictory_decisions_end_it_unless_told(qc, reports, decisions, tmp_path):
