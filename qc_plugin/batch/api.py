@@ -9,7 +9,7 @@ from qc_plugin.batch.run import ScanResult
 from qc_plugin.batch.run import check as check_path
 from qc_plugin.batch.run import scan as scan_paths
 from qc_plugin.config import load_config
-from qc_plugin.store.address import place_of
+from qc_plugin.store.address import given_place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,11 +28,11 @@ def check_asset(path: StrPath, **settings: Any) -> AssetReport:
     """
     from qc_plugin.report.read import read_report
 
-    outcome = check_path(place_of(os.fspath(path)), load_config(settings)[0])
+    outcome = check_path(given_place(os.fspath(path)), load_config(settings)[0])
     assert outcome.report is not None
     return read_report(outcome.report)
 
 
 def scan(paths: Sequence[StrPath], **settings: Any) -> ScanResult:
     """Check every asset under `paths` (files and folders) and return one outcome each; see `check_asset`."""
-    return scan_paths([place_of(os.fspath(p)) for p in paths], load_config(settings)[0])
+    return scan_paths([given_place(os.fspath(p)) for p in paths], load_config(settings)[0])

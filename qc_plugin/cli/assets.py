@@ -10,7 +10,7 @@ import typer
 
 from qc_plugin.cli import options as o
 from qc_plugin.cli.screen import err, out, print_outcome
-from qc_plugin.store.address import place_of
+from qc_plugin.store.address import given_place
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 VERDICT_CODES = {"accept": 0, "review": 10, "reject": 11}
@@ -58,7 +58,7 @@ def check(
         limits=limits,
         sandbox=sandbox,
     )
-    outcome = check_one(place_of(file), run)
+    outcome = check_one(given_place(file), run)
     print_outcome(outcome, as_json=as_json)
     return outcome.exit_code if outcome.verdict == "error" else VERDICT_CODES[outcome.verdict]
 

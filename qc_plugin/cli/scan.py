@@ -14,7 +14,7 @@ import typer
 from qc_plugin.cli import options as o
 from qc_plugin.cli.screen import err, out, print_plan, print_scan, scan_progress
 from qc_plugin.errors import TemporaryError, UsageError
-from qc_plugin.store.address import place_of
+from qc_plugin.store.address import given_place
 
 if TYPE_CHECKING:
     from qc_plugin.batch.run import ScanOptions, ScanResult
@@ -98,7 +98,7 @@ def scan(
         keep_outcomes=False,
     )
     as_json = as_json or not out.is_terminal
-    places = [place_of(path) for path in paths]
+    places = [given_place(path) for path in paths]
     if dry_run:
         return _show_plan(places, run, options, as_json=as_json)
     return _run(places, run, options, fail_on, as_json=as_json)

@@ -8,8 +8,8 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
+from qc_plugin import __version__
 from qc_plugin.batch.identity import hash_file
 from qc_plugin.batch.work import Workshop, done_already
 from qc_plugin.config import RunConfig, load_config
@@ -20,12 +20,13 @@ from qc_plugin.hooks.installed import packages
 from qc_plugin.host.answer import lasting, of_error, of_outcome
 from qc_plugin.host.candidates import choose_frames, choose_stills
 from qc_plugin.host.clock import Clock
-from qc_plugin.host.locate import locate
+from qc_plugin.host.locate import locate, state_of
 from qc_plugin.host.manifest import default_timeout_s
-from qc_plugin.host.memory import Memory
+from qc_plugin.host.memory import Basis, Memory
 from qc_plugin.host.outbox import Outbox, check_webhook
 from qc_plugin.host.tasks import run_task
 from qc_plugin.scoring.ruleset import AssetFacts, applies
+from qc_plugin.store.address import file_path, scheme_of
 
 if TYPE_CHECKING:
     import threading
@@ -99,7 +100,8 @@ class Desk:
         if config.webhook:
             check_webhook(config.webhook)
         memory = Memory(config.reports)
-        stored = memory.recall(event)
+        basis = _basis(event, config)  # before the work: what comes in meanwhile is looked at the next time
+        stored = memory.recall(event, basis)
         if stored is not None:
             return stored
         result = self._work(event, config, clock)
@@ -107,7 +109,7 @@ class Desk:
             return result
         if config.webhook:  # before it is kept: a crash in between sends twice, never not at all
             Outbox(config.reports).put(result, config.webhook)
-        return memory.remember(event, result)
+        return memory.remember(event, result, basis)
 
     def _work(self, event: Event, config: RunConfig, clock: Clock) -> Result:
         clock.watch(0.0, "start")
@@ -145,6 +147,13 @@ class Desk:
         return outcome
 
 
+def _basis(event: Event, config: RunConfig) -> Basis:
+    """What the answer to `event` will rest on."""
+    refs = event.candidates or ([event.asset] if event.asset else [])
+    files = tuple(state_of(ref.uri) for ref in refs)
+    return Basis(files=files, settings=f"{__version__} {config.limits} {config.reader}")
+
+
 def _sheet_of(report: Path, config: RunConfig) -> Path | None:
     sheet = config.reports / "sheets" / f"{report.stem}.html"
     return sheet if sheet.is_file() else None
@@ -176,12 +185,12 @@ def _spool() -> Iterator[Path]:
 
 def _folder(uri: str) -> Path:
     """The reports folder an event names. Raises ConfigError for an address that is not a folder here."""
-    if "://" not in uri:
+    scheme = scheme_of(uri)
+    if scheme == "file":
+        return file_path(uri)
+    if not scheme:
         return Path(uri)
-    parts = urlsplit(uri)
-    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
-        return Path(unquote(parts.path))
     raise ConfigError(
-        f"reports `{parts.scheme}://...`: reports are written to a folder; name one, and install a package "
+        f"reports `{scheme}://...`: reports are written to a folder; name one, and install a package "
         "with a report_sink to have them put elsewhere"
     )

@@ -33,7 +33,7 @@ class AssetRef(_Open):
     """What to look at."""
 
     uri: Text = Field(
-        description="A path, a file:// or s3:// address, or what an installed asset_resolver knows"
+        description="A path, a file: or s3:// address, or what an installed asset_resolver knows"
     )
     id: Annotated[str, Field(max_length=4096)] | None = Field(
         None, description="The host's name for it; given back"
@@ -151,6 +151,8 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _check_head(data: dict[str, Any]) -> None:
     """Version and name first: with these wrong, nothing else can be trusted."""
     version = data.get("schema")
+    if isinstance(version, str) and version.strip() == str(PROTOCOL):
+        raise UsageError(f"`schema` is the text {_shown(version)}; send the number {PROTOCOL} without quotes")
     if version != PROTOCOL or isinstance(version, bool):
         raise UsageError(
             f"unknown protocol version: `schema` is {_shown(version)}, this plugin speaks {PROTOCOL}; "
@@ -164,7 +166,8 @@ def _check_head(data: dict[str, Any]) -> None:
 
 
 def _shown(value: object) -> str:
-    return "missing" if value is None else f"`{str(value)[:60]}`"
+    """As JSON has it, so that text is told from a number."""
+    return "missing" if value is None else f"`{json.dumps(value, ensure_ascii=False, default=str)[:60]}`"
 
 
 def _sentence(error: ValidationError) -> UsageError | ConfigError:
@@ -176,7 +179,11 @@ def _sentence(error: ValidationError) -> UsageError | ConfigError:
         hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(EventSettings.model_fields)}"
         return ConfigError(f"unknown setting `{key[:60]}`; {hint}")
     kind = ConfigError if first["loc"][0] == "settings" else UsageError
-    return kind(f"`{path}`: {first['msg'].lower()}; see `qc-plugin schema event`")
+    given = first["input"]
+    # Addresses may carry keys, and a whole object says nothing.
+    tells = isinstance(given, str | int | float) and not path.endswith("uri")
+    shown = f", not {_shown(given)}" if tells else ""
+    return kind(f"`{path}`: {first['msg'].lower()}{shown}; see `qc-plugin schema event`")
 
 
 def _check_parts(event: Event) -> None:

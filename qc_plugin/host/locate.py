@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 from qc_plugin.decode.limits import PROFILES
-from qc_plugin.errors import UnsupportedAsset
+from qc_plugin.errors import QcError, UnsupportedAsset, UsageError
 from qc_plugin.files import write_whole
 from qc_plugin.hooks.installed import packages
 from qc_plugin.report.text import without_secrets
-from qc_plugin.store.address import Address
+from qc_plugin.store.address import Address, file_path, scheme_of
 from qc_plugin.store.s3 import S3
 
 if TYPE_CHECKING:
@@ -26,23 +25,53 @@ def locate(uri: str, folder: Path, config: RunConfig) -> Path:
     """
     if "\0" in uri:
         raise UnsupportedAsset("the address holds a NUL character; send the address as the store names it")
+    scheme = scheme_of(uri)
     if "://" not in uri and Path(uri).is_file():
         return Path(uri)
     found = packages().resolve(uri, folder, config)
     if found is not None:
         return _existing(found, uri)
-    if "://" not in uri:
+    if scheme == "s3":
+        return _fetched(_object(uri), folder, config)
+    if scheme == "file":
+        return _existing(_file(uri), uri)
+    if not scheme:
         return _existing(Path(uri), uri)
-    if uri.startswith("s3://"):
-        return _fetched(Address.parse(uri), folder, config)
-    parts = urlsplit(uri)
-    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
-        return _existing(Path(unquote(parts.path)), uri)
     # No web addresses: fetching what an event names would let it reach hosts that only we can reach.
     raise UnsupportedAsset(
-        f"{without_secrets(uri)}: `{parts.scheme}` addresses are not read; give a path, a file:// or s3:// "
+        f"{without_secrets(uri)}: `{scheme}` addresses are not read; give a path, a file: or s3:// "
         "address, or install a package with an asset_resolver"
     )
+
+
+def state_of(uri: str) -> str | None:
+    """What changes when the file or the object behind `uri` is replaced or written to.
+
+    None where it is not there, or only a package or a store that does not answer could tell.
+    """
+    try:
+        if scheme_of(uri) == "s3":
+            found = S3().find(_object(uri))
+            return None if found is None else found.state
+        path = _file(uri) if scheme_of(uri) == "file" and not Path(uri).is_file() else Path(uri)
+        status = path.stat()
+    except (QcError, OSError, ValueError):
+        return None
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
+
+
+def _file(uri: str) -> Path:
+    try:
+        return file_path(uri)
+    except UsageError as error:
+        raise UnsupportedAsset(str(error)) from error
+
+
+def _object(uri: str) -> Address:
+    try:
+        return Address.parse(uri)
+    except UsageError as error:
+        raise UnsupportedAsset(str(error)) from error
 
 
 def _fetched(address: Address, folder: Path, config: RunConfig) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -23,18 +24,46 @@ if TYPE_CHECKING:
     from qc_plugin.host.event import Event
 
 
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What an answer rests on beside its question.
+
+    `files`: the state of each asset, None where it is not there or cannot be told. `settings`: what decides
+    whether a file can be checked at all (version, limits, reader).
+    """
+
+    files: tuple[str | None, ...] = ()
+    settings: str = ""
+
+    def bears(self, kept: Basis, *, failed: bool) -> bool:
+        """Whether an answer on the basis `kept` still stands.
+
+        A verdict stands until the file is another one; that it is gone since says nothing about it. That a
+        file could not be checked stands only for the very same file under the same settings.
+        """
+        if failed:
+            return self == kept and None not in self.files
+        return len(self.files) == len(kept.files) and all(
+            now in (None, then) for now, then in zip(self.files, kept.files, strict=True)
+        )
+
+
 class Memory:
     """The stored answers of one reports folder."""
 
     def __init__(self, reports: Path) -> None:
         self._root = reports / "events"
 
-    def recall(self, event: Event) -> Result | None:
-        """The stored answer to this id. Raises UsageError when the id was used for another question."""
+    def recall(self, event: Event, basis: Basis) -> Result | None:
+        """The stored answer to this id, None where it does not stand on `basis` any more.
+
+        Raises UsageError when the id was used for another question.
+        """
         path = self._path(event.id)
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
             asked, result = stored["asked"], Result.model_validate(stored["result"])
+            kept = Basis(tuple(stored["basis"]["files"]), stored["basis"]["settings"])
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, ValidationError):
@@ -44,15 +73,19 @@ class Memory:
             raise UsageError(
                 f"the event id `{event.id[:80]}` was used for another question; give each its own id"
             )
+        if not basis.bears(kept, failed=result.verdict == "error"):
+            path.unlink(missing_ok=True)
+            return None
         return result.model_copy(update={"replayed": True})
 
-    def remember(self, event: Event, result: Result) -> Result:
+    def remember(self, event: Event, result: Result, basis: Basis) -> Result:
         """Keep `result`, durably; the answer to give, which is that of another worker if it was first."""
         path = self._path(event.id)
-        text = json.dumps({"asked": fingerprint(event), "result": json.loads(line(result))})
+        told = {"asked": fingerprint(event), "basis": asdict(basis), "result": json.loads(line(result))}
+        text = json.dumps(told)
         if write_first(path, text, what="the answer"):
             return result
-        return self.recall(event) or result
+        return self.recall(event, basis) or result
 
     def _path(self, event_id: str) -> Path:
         """By digest: an id is what the host likes, and must never become a path."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 from qc_plugin import __version__
 from qc_plugin.batch import AssetOutcome, scan
 from qc_plugin.batch.work import Workshop
 from qc_plugin.host.answer import reason_for
 from qc_plugin.host.result import Reason, Result, TaskSummary
+from qc_plugin.store.address import given_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +69,7 @@ def _nightly_scan(event: Event, config: RunConfig, clock: Clock) -> tuple[TaskSu
             raise _Over
 
     try:
-        result = scan([_path(p) for p in event.paths or []], config, tell)
+        result = scan([given_place(p) for p in event.paths or []], config, tell)
     except _Over:
         return _summary(seen, 0), False
     return _summary(seen, result.exit_code), True
@@ -82,8 +81,3 @@ def _summary(seen: list[AssetOutcome], exit_code: int) -> TaskSummary:
         verdicts[outcome.verdict] = verdicts.get(outcome.verdict, 0) + 1
     n_reused = sum(outcome.reused for outcome in seen)
     return TaskSummary(assets=len(seen), reused=n_reused, verdicts=verdicts, exit_code=exit_code)
-
-
-def _path(uri: str) -> Path:
-    parts = urlsplit(uri) if uri.startswith("file://") else None
-    return Path(unquote(parts.path)) if parts else Path(uri)

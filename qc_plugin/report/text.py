@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit, urlunsplit
 
+_NAMES_ONLY = ("file", "s3")
+
 
 def plain_text(text: str) -> str:
     r"""`text` as valid UTF-8. A file name that is not (Linux allows any bytes) shows them as `\udc..`."""
@@ -11,9 +13,16 @@ def plain_text(text: str) -> str:
 
 
 def without_secrets(uri: str) -> str:
-    """`uri` without user, password, query and fragment, where addresses carry keys. A path stays as it is."""
+    """`uri` without user, password, query and fragment, where addresses carry keys. A path stays as it is.
+
+    So does the path of a file or of an object of a store, where `?` and `#` are letters of the name.
+    """
     if "://" not in uri:
         return plain_text(uri)
+    scheme, _, rest = uri.partition("://")
+    if scheme.lower() in _NAMES_ONLY:
+        host, slash, path = rest.partition("/")
+        return plain_text(f"{scheme}://{host.rpartition('@')[2]}{slash}{path}")
     try:
         parts = urlsplit(uri)
     except ValueError:  # "[" without "]" in the host: not an address anyone can open

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import socket
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from qc_plugin.errors import UsageError
 
+# Two letters at least: `c:/x` is a path of another system, not an address.
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 
 
@@ -51,6 +55,44 @@ class Address:
 
 
 Place = Path | Address
+
+
+def scheme_of(text: str) -> str:
+    """`s3` of `s3://b/k`, also of `s3:/b/k` as some path libraries write it; empty for a path."""
+    match = _ADDRESS.match(text)
+    return match.group(1).lower() if match else ""
+
+
+def file_path(uri: str) -> Path:
+    """The path of a `file:` address: `file:/a`, `file:///a` or `file://localhost/a` (RFC 8089).
+
+    `%20` is a space; `#` and `?` are letters of the name, because file names hold them and nothing follows.
+    Raises UsageError for a file of another machine.
+    """
+    rest = uri.partition(":")[2]
+    host = ""
+    if rest.startswith("//"):
+        host, slash, path = rest[2:].partition("/")
+        rest = slash + path
+    if host.lower() not in ("", "localhost", socket.gethostname().lower()):
+        raise UsageError(
+            f"{uri}: names a file of the machine `{host}`; mount it here and give file:///path or the path"
+        )
+    # A name need not be UTF-8: %E9 alone is a letter of one that is not.
+    path = unquote(rest, errors="surrogateescape")
+    if "\0" in path or not path:
+        raise UsageError(f"{uri}: holds no path or a NUL character; give file:///path or the path")
+    return Path(path)
+
+
+def given_place(text: str) -> Place:
+    """What a person or a host names: a path, also by a `file:` address, or an address of a store.
+
+    Raises UsageError as `file_path` and `Address.parse` do.
+    """
+    if scheme_of(text) == "file" and not Path(text).exists():
+        return file_path(text)
+    return place_of(text)
 
 
 def place_of(text: str) -> Place:

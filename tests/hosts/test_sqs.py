@@ -89,6 +89,25 @@ def test_a_duplicate_is_answered_without_work(desk, queue, still, tmp_path):
     assert queue.waiting() == (0, 0)
 
 
+def test_row_27_an_object_that_was_replaced_is_looked_at_again(desk, queue, still):
+    """The same event id of a host: the etag of the object tells that it is another one."""
+    uri = f"s3://{queue.bucket}/a.png"
+    asked = {"schema": 1, "event": "asset.ingested", "id": "host-1", "asset": {"uri": uri}}
+    queue.s3.put_object(Bucket=queue.bucket, Key="a.png", Body=still.read_bytes()[:900])
+    for _ in range(2):
+        queue.send(asked)
+    first, again = consume(desk, queue)
+    assert (first.error.exit_code, first.replayed, again.replayed) == (20, False, True)
+    queue.s3.upload_file(str(still), queue.bucket, "a.png")
+    queue.send(asked)
+    (whole,) = consume(desk, queue)
+    assert (whole.error, whole.replayed) == (None, False)
+    queue.s3.delete_object(Bucket=queue.bucket, Key="a.png")
+    queue.send(asked)
+    (gone,) = consume(desk, queue)
+    assert (gone.verdict, gone.replayed) == (whole.verdict, True)
+
+
 def test_poison_goes_to_the_dead_letter_queue_and_the_rest_is_done(desk, queue, still):
     queue.send("not json")
     queue.send({"Service": "Amazon S3", "Event": "s3:TestEvent"})
