@@ -15,9 +15,10 @@ from qc_plugin.errors import TemporaryError, UnsupportedAsset
 from qc_plugin.isolation.looks import Look, Wanted
 from qc_plugin.isolation.samples import open_samples
 from qc_plugin.pipeline.extra import with_extra
-from qc_plugin.pipeline.seen import seen
+from qc_plugin.pipeline.seen import Sampled, seen
 from qc_plugin.scoring.measures import FrameFacts, MeasureLimits, score_frame
 from qc_plugin.stages.ahead import Ahead
+from qc_plugin.stages.clipping import clipped_of_regions
 from qc_plugin.stages.detectors import Detectors
 from qc_plugin.stages.lost_faces import LostFaces
 from qc_plugin.stages.optical_flow import judge_by_motion
@@ -25,16 +26,13 @@ from qc_plugin.stages.regions import track
 from qc_plugin.stages.segment import BlurSegmenter
 from qc_plugin.stages.sharpness import sharpness
 from qc_plugin.stages.spool import PictureSpool
-from qc_plugin.stages.technical import ShotDetector, Shots, measure_preview, perceptual_hash, similarity
+from qc_plugin.stages.technical import ShotDetector, Shots, similarity
 from qc_plugin.types import Asset, BlurMap, DecodeStats, EngineUse, Frame, FrameScore, MediaInfo, Region
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from concurrent.futures import Executor
     from contextlib import AbstractContextManager
-
-    import numpy as np
-    from numpy.typing import NDArray
 
     from qc_plugin.config import RunConfig
     from qc_plugin.isolation.samples import InProcess, Samples
@@ -92,16 +90,6 @@ class Engines:
     def uses(self) -> tuple[EngineUse, ...]:
         """What ran, and how, for the report."""
         return tuple(session.use for session in (self.segmenter.session, *self.detectors.sessions))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sampled:
-    """A sampled frame with what the cheap pass said about it; `odds` as in `Seen`."""
-
-    frame: Frame
-    technical: Mapping[str, float]
-    phash: int
-    odds: NDArray[np.float32] | None = None
 
 
 @dataclass(slots=True)
@@ -190,8 +178,7 @@ def _sampled(looks: Iterable[Look], shots: ShotDetector) -> Iterator[Sampled]:
     for look in seen(looks):
         shots.update(look.preview)
         if look.frame is not None:
-            technical, phash = measure_preview(look.preview), perceptual_hash(look.preview)
-            yield Sampled(look.frame, technical, phash, look.odds)
+            yield Sampled.of(look.frame, look)
 
 
 def _note(measured: Measured, samples: Samples | InProcess) -> None:
@@ -230,6 +217,7 @@ def _measure(sample: Sampled, blur: BlurMap, regions: list[Region], measured: Me
     whole, *rest = sharpness(
         frame.rgb, [(0.0, 0.0, float(width), float(height)), *(r.box_xyxy for r in regions)]
     )
+    clipped = clipped_of_regions(sample.luma, regions, (width, height))
     facts = FrameFacts(
         index=frame.index,
         pts=frame.pts,
@@ -247,7 +235,10 @@ def _measure(sample: Sampled, blur: BlurMap, regions: list[Region], measured: Me
         facts,
         regions=regions,
         sharpness_frame=whole,
-        sharpness_regions=rest,
+        measured_regions=[
+            {"sharpness": sharp, "clipped_fraction": share}
+            for sharp, share in zip(rest, clipped, strict=True)
+        ],
         blur_map=blur,
         limits=MeasureLimits(),
     )

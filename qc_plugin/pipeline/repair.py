@@ -239,7 +239,7 @@ def _rescored(score: FrameScore, rgb: Rgb, blur: BlurMap) -> FrameScore:
         facts,
         regions=regions,
         sharpness_frame=whole,
-        sharpness_regions=rest,
+        measured_regions=[{"sharpness": value} for value in rest],
         blur_map=blur,
         limits=MeasureLimits(),
     )

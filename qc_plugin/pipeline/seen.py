@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from qc_plugin.errors import AssetError
 from qc_plugin.stages.optical_flow import displacement, odds_of_blur
+from qc_plugin.stages.technical import measure_preview, perceptual_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -58,3 +59,20 @@ def _seen(look: Look, before: Preview | None, after: Preview | None) -> Seen:
     moved = displacement(look.preview, (before, after))
     odds = None if moved is None else odds_of_blur(moved, look.frame.rgb)
     return Seen(look.preview, look.frame, odds)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sampled:
+    """A sampled frame with what the cheap pass said about it; `odds` as in `Seen`, `luma` of its preview."""
+
+    frame: Frame
+    technical: Mapping[str, float]
+    phash: int
+    luma: NDArray[np.uint8]
+    odds: NDArray[np.float32] | None = None
+
+    @classmethod
+    def of(cls, frame: Frame, look: Seen) -> Sampled:
+        """`frame` of that look, measured cheaply."""
+        preview = look.preview
+        return cls(frame, measure_preview(preview), perceptual_hash(preview), preview.luma, look.odds)

@@ -9,10 +9,9 @@ from qc_plugin.errors import UsageError
 from qc_plugin.isolation.looks import Wanted
 from qc_plugin.isolation.samples import open_samples
 from qc_plugin.pipeline.extra import with_extra
-from qc_plugin.pipeline.measure import Engines, Measured, Sampled, score_samples
-from qc_plugin.pipeline.seen import seen
+from qc_plugin.pipeline.measure import Engines, Measured, score_samples
+from qc_plugin.pipeline.seen import Sampled, seen
 from qc_plugin.stages.spool import PictureSpool
-from qc_plugin.stages.technical import measure_preview, perceptual_hash
 from qc_plugin.types import Asset
 
 if TYPE_CHECKING:
@@ -46,6 +45,5 @@ def _sampled(path: Path, frame_index: int, config: RunConfig, kind: AssetKind) -
     with open_samples(asset, wanted, reader=config.reader, limits=limits, sandbox=config.sandbox) as samples:
         for look in seen(samples.looks()):
             if look.frame is not None:
-                technical, phash = measure_preview(look.preview), perceptual_hash(look.preview)
-                return Sampled(look.frame, technical, phash, look.odds)
+                return Sampled.of(look.frame, look)
     raise UsageError(f"{path}: frame {frame_index} could not be decoded again; check the asset again")

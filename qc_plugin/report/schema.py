@@ -59,6 +59,9 @@ FRAME_MEASURES: dict[str, MeasureColumn] = _BLUR | {
     "sharp_face_count": MeasureColumn("count", 0, None, "lower", "faces that are free of motion blur"),
 }
 REGION_MEASURES: dict[str, MeasureColumn] = _BLUR | {
+    "clipped_fraction": MeasureColumn(
+        "share", 0, 1, "higher", "pixels at black or white; of a person without its black or white ground"
+    ),
     "area_fraction": MeasureColumn("share", 0, 1, "neither", "area of the region in the frame"),
     "height": MeasureColumn("share", 0, 1, "neither", "height of the region in the frame"),
     "eyes_open": MeasureColumn(

@@ -84,6 +84,10 @@ def _judge(rule: Rule, score: FrameScore, rules: RuleSet, engines: Collection[st
     absent = [name for name in rule.needs if name not in engines]
     if absent:
         return _missing(rule, score, None, f"engine `{absent[0]}` is not there", always_skip=True)
+    found = [name for name in rule.unless_found if select(rules.regions[name], score.regions)]
+    if found:
+        instead = f"a {rules.regions[found[0]].kind} is in this frame, and judged"
+        return _missing(rule, score, None, instead, always_skip=True)
     selection = selection_of(rule, rules.regions)
     values, reason = _values(rule, score, selection)
     if not values:

@@ -97,7 +97,7 @@ _ALL = (
         "90th percentile of luma, of white", "nine tenths are darker than {value} of white",
     ),
     Measure(
-        "clipped_fraction", "share", 0, 1, "higher", "frame",
+        "clipped_fraction", "share", 0, 1, "higher", "both",
         "pixels clipped to black or white", "{value} is clipped to black or white",
     ),
     Measure(
@@ -162,16 +162,16 @@ def score_frame(
     *,
     regions: Sequence[Region],
     sharpness_frame: float,
-    sharpness_regions: Sequence[float],
+    measured_regions: Sequence[Mapping[str, float]],
     blur_map: BlurMap | None,
     limits: MeasureLimits,
 ) -> FrameScore:
-    """Everything measured on one frame; `sharpness_regions` has one value for each of `regions`.
+    """Everything measured on one frame; `measured_regions` has the measures of each of `regions` but blur.
 
-    `blur_map` None means that no blur engine ran. ValueError when regions and sharpness differ in number.
+    `blur_map` None means that no blur engine ran. ValueError when regions and measures differ in number.
     """
-    if len(regions) != len(sharpness_regions):
-        raise ValueError(f"sharpness_regions: expected {len(regions)} values, got {len(sharpness_regions)}")
+    if len(regions) != len(measured_regions):
+        raise ValueError(f"measured_regions: expected {len(regions)}, got {len(measured_regions)}")
     whole = (0.0, 0.0, float(facts.width_px), float(facts.height_px))
     values, skipped = _blur_of(blur_map, whole, ellipse=False)
     values |= {name: value for name, value in facts.technical.items() if name in MEASURES}
@@ -192,7 +192,7 @@ def score_frame(
         phash=facts.phash,
         measures=values,
         skipped=skipped | more,
-        regions=_score_regions(facts, regions, sharpness_regions, blur_map),
+        regions=_score_regions(facts, regions, measured_regions, blur_map),
         blur=None if blur_map is None else blur_mask(blur_map),
     )
     return apply_limits(score, limits)
@@ -243,7 +243,7 @@ def _drop_flat(
 def _score_regions(
     facts: FrameFacts,
     regions: Sequence[Region],
-    sharpness: Sequence[float],
+    measured: Sequence[Mapping[str, float]],
     blur_map: BlurMap | None,
 ) -> tuple[RegionScore, ...]:
     """Scores of all regions, numbered from 1 per kind, largest first (equal areas: from the left).
@@ -260,7 +260,7 @@ def _score_regions(
         face = region.kind == "face"
         values, skipped = _blur_of(blur_map, region.box_xyxy, ellipse=face)
         values |= _geometry(region, facts.width_px, facts.height_px)
-        values, more = _finite(values | {"sharpness": sharpness[i]})
+        values, more = _finite(values | dict(measured[i]))
         scored.append(
             RegionScore(n=seen[region.kind], region=region, measures=values, skipped=skipped | more)
         )

@@ -102,11 +102,21 @@ def _filled(regions: Sequence[RegionScore], full: float) -> float:
     return min(1.0, math.sqrt(area / full))
 
 
-def _exposure(score: FrameScore, faces: Sequence[RegionScore]) -> float | None:  # noqa: ARG001
-    bright, clipped = score.measures.get("luma_p90"), score.measures.get("clipped_fraction")
+def _exposure(score: FrameScore, faces: Sequence[RegionScore]) -> float | None:
+    bright = score.measures.get("luma_p90")
     if bright is None:
         return None
-    return min(1.0, bright / _WELL_LIT) * (1.0 - min(1.0, (clipped or 0.0) / _BURNT_OUT))
+    return min(1.0, bright / _WELL_LIT) * (1.0 - min(1.0, _clipped(score, faces) / _BURNT_OUT))
+
+
+def _clipped(score: FrameScore, faces: Sequence[RegionScore]) -> float:
+    """Clipped share of the worst main face, else person, else of the frame: a ground may be plain."""
+    people = [region for region in score.regions if region.region.kind == "person"]
+    for found in (faces, people):
+        values = [v for each in found if (v := each.measures.get("clipped_fraction")) is not None]
+        if values:
+            return max(values)
+    return score.measures.get("clipped_fraction", 0.0)
 
 
 PARTS: dict[str, Part] = {
@@ -124,5 +134,8 @@ PARTS: dict[str, Part] = {
     "frame_sharpness": Part("sharpness x (1 - blur_coverage) of the whole frame", _frame_sharpness),
     "face_area": Part("size of the main faces; 1 at a quarter of the frame, 0 without one", _face_area),
     "person_area": Part("size of the people; 1 at half of the frame, 0 without one", _person_area),
-    "exposure": Part("1 when the brightest tenth is well lit and nothing is clipped", _exposure),
+    "exposure": Part(
+        "1 when the brightest tenth is well lit and nothing is clipped: of faces, people, else the frame",
+        _exposure,
+    ),
 }

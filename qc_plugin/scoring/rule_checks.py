@@ -60,6 +60,9 @@ def _rule_faults(rule: Rule, rules: ResolvedRules) -> Iterator[_Found]:
     if isinstance(rule.region, str) and rule.region != FRAME and rule.region not in rules.regions:
         known = (*rules.regions, FRAME)
         yield ("region",), f"unknown region `{rule.region}`", nearest(rule.region, known)
+    for n, name in enumerate(rule.unless_found):
+        if name not in rules.regions:
+            yield ("unless_found", n), f"unknown region `{name}`", nearest(name, rules.regions)
     yield from _action_faults(rule)
     numbered = rule.region != FRAME and rule.measure != "count" and rule.reduce != "mean"
     fault = message_fault(rule.message or "", numbered=numbered)

@@ -132,6 +132,7 @@ class Rule(_Model):
     for_: Lasting | None = Field(None, alias="for")
     if_missing: Literal["skip", "fail"] = "skip"
     needs: tuple[Word, ...] = ()
+    unless_found: tuple[Word, ...] = ()
     severity: Severity = "warning"
     then: Then = Then.model_validate({})
     message: Text | None = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qc_plugin.stages.bars import active_area
+from qc_plugin.stages.clipping import clipped
 from qc_plugin.stages.combing import comb_ratio
 from qc_plugin.stages.fades import Edge
 from qc_plugin.stages.phash import perceptual_hash, similarity
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
     from qc_plugin.types import Preview
 
 __all__ = ["Edge", "ShotDetector", "Shots", "measure_preview", "perceptual_hash", "similarity"]
-
-# Luma codes that say "at the end of the scale": quantisation and the preview's scaling move a clipped area by
-# two codes at most, while shadows that still hold detail lie above.
-_CRUSHED, _BLOWN = 2, 253
 
 
 def measure_preview(preview: Preview) -> dict[str, float]:
@@ -38,12 +35,11 @@ def measure_preview(preview: Preview) -> dict[str, float]:
     picture = luma[area]
     histogram = np.bincount(picture.ravel(), minlength=256)
     total = picture.size
-    clipped = histogram[: _CRUSHED + 1].sum() + histogram[_BLOWN:].sum()
     p90 = np.searchsorted(np.cumsum(histogram), 0.9 * total)
     return {
         "luma_mean": float(histogram @ np.arange(256) / total / 255.0),
         "luma_p90": float(p90 / 255.0),
-        "clipped_fraction": float(clipped / total),
+        "clipped_fraction": float(clipped(picture).mean()),
         "bar_fraction": 1.0 - total / luma.size,
         "comb_ratio": comb_ratio(preview.rows),
     }

@@ -3,9 +3,12 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from qc_plugin.report.read import read_report
 from tests.support.clips import Clip, make
+from tests.support.pictures import pictures_of, write_film
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 TEXT = "6 of 6 frames are left out: too dark to show anything"
@@ -38,3 +41,24 @@ def test_row_55_a_clip_that_was_read_in_part_says_how_much(qc, cut_clip):
     assert told["verdict"] != "accept"
     assert told["incomplete"]
     assert "of 4.0 s could be read" in told["sentence"], told
+
+
+@pytest.fixture(scope="module")
+def white_studio(tmp_path_factory):
+    """The same head on pure white."""
+    pictures = pictures_of(DATA / "e1_blackstage.mp4", most=60)
+    white = [np.where(rgb.max(axis=2, keepdims=True) <= 8, 255, rgb).astype(np.uint8) for rgb in pictures]
+    return write_film(tmp_path_factory.mktemp("white") / "e3_whitestudio.mp4", white)
+
+
+def test_row_56_a_head_on_a_black_stage_or_in_a_white_studio_is_well_exposed(qc, tmp_path, white_studio):
+    for clip in (DATA / "e1_blackstage.mp4", white_studio):
+        done = qc("thumbs", clip, "--out", clip.stem, "--best", "2", "--sample", "1fps", "--json")
+        told = json.loads((tmp_path / clip.stem / "picks.json").read_text())
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert told["picks"], told
+        report = read_report(next((tmp_path / clip.stem).rglob("*.parquet")))
+        rules = {f.rule_id: f for row in report.frames for f in row.judgement.findings}
+        assert rules["face-exposure"].outcome == "pass"
+        assert rules["exposure"].text == "a face is in this frame, and judged"
+        assert not [f.text for f in report.findings if "exposure" in f.rule_id]

@@ -173,6 +173,18 @@ def test_an_engine_that_is_not_there_skips_even_what_must_not_be_missing(tmp_pat
     assert finding.outcome == "fail"
 
 
+def test_row_56_a_rule_is_not_asked_where_a_region_that_is_judged_instead_is_found(tmp_path):
+    body = """
+regions: {main_face: {kind: face, min_height: 0.2}}
+rules: [{id: a, unless_found: [main_face], measure: clipped_fraction, if_missing: fail, pass: {at_most: 0.1}}]
+"""
+    rules = rules_of(tmp_path, body)
+    for regions, outcome in (([], "fail"), ([region(box=(0, 0, 9, 99))], "fail"), ([region()], "skip")):
+        (finding,) = judge_frame(frame(clipped_fraction=0.5, regions=regions), rules).findings
+        assert finding.outcome == outcome
+    assert finding.text == "a face is in this frame, and judged"
+
+
 EXCLUDE = """
 exclude:
   - {id: dark, when: {luma_p90: {below: 0.08}}}

@@ -132,7 +132,7 @@ def _scored(limits=LIMITS, **more):
         _facts(**more),
         regions=regions,
         sharpness_frame=0.6,
-        sharpness_regions=[0.5, 0.4, 0.2],
+        measured_regions=[{"sharpness": s, "clipped_fraction": s / 10} for s in (0.5, 0.4, 0.2)],
         blur_map=blur_map(probability),
         limits=limits,
     )
@@ -161,6 +161,7 @@ def test_regions_are_numbered_per_kind_largest_first():
     assert regions[0].measures["area_fraction"] == pytest.approx(16 * 18 / 800)
     assert [r.measures["blur_coverage"] for r in regions] == [0, 1, 1]
     assert [r.measures["sharpness"] for r in regions] == [0.4, 0.5, 0.2]
+    assert [r.measures["clipped_fraction"] for r in regions] == [0.04, 0.05, 0.02]
 
 
 def test_sharp_faces_are_counted_by_both_limits():
@@ -184,7 +185,7 @@ def test_the_mask_is_what_is_blurred_where_it_could_be_seen():
         _facts(),
         regions=[],
         sharpness_frame=0.5,
-        sharpness_regions=[],
+        measured_regions=[],
         blur_map=blur_map(np.ones((20, 40)), evidence=evidence),
         limits=LIMITS,
     )
@@ -205,7 +206,7 @@ def test_no_engine_is_a_reason_too():
         _facts(),
         regions=[Region(7, "face", (0, 0, 9, 9), 0.9)],
         sharpness_frame=0.5,
-        sharpness_regions=[0.5],
+        measured_regions=[{"sharpness": 0.5}],
         blur_map=None,
         limits=LIMITS,
     )
@@ -217,13 +218,13 @@ def test_no_engine_is_a_reason_too():
     assert score.blur is None
 
 
-def test_a_sharpness_too_few_is_a_bug_of_the_caller():
-    with pytest.raises(ValueError, match="expected 1 values, got 0"):
+def test_measures_of_a_region_too_few_are_a_bug_of_the_caller():
+    with pytest.raises(ValueError, match="expected 1, got 0"):
         score_frame(
             _facts(),
             regions=[Region(7, "face", (0, 0, 9, 9), 0.9)],
             sharpness_frame=0.5,
-            sharpness_regions=[],
+            measured_regions=[],
             blur_map=None,
             limits=LIMITS,
         )

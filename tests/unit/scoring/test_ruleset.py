@@ -102,6 +102,10 @@ FAULTS = [
         "`comb_ratio` is measured on the frame only; write region: frame",
     ),
     (
+        "rules: [{id: a, measure: sharpness, unless_found: [§main_face], pass: {at_least: 0.3}}]",
+        "unknown region `main_face`",
+    ),
+    (
         "rules: [{id: a, measure: sharpness, reduce: §max, pass: {at_least: 0.3}}]",
         "`reduce` needs several values",
     ),
