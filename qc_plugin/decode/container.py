@@ -11,7 +11,10 @@ import av.error
 from av.stream import Disposition
 
 from qc_plugin.decode.encryption import refuse_encrypted
-from qc_plugin.decode.sniff import sniff_kind
+from qc_plugin.decode.sample_entries import video_entries
+from qc_plugin.decode.segments import why_no_pictures
+from qc_plugin.decode.sniff import demuxer_of, read_head, sniff_kind
+from qc_plugin.decode.stream_clock import joined_length_s
 from qc_plugin.errors import LimitExceeded, UnsupportedAsset
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 # Demuxers of media containers only: none of them opens a second file or an address. Playlists (hls, dash),
 # concat, sdp, rtsp, image sequences, lavfi and devices are left out on purpose.
 FORMATS: Final = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mxf,mpegts,mpeg,mpegvideo,m4v,avi,h264,hevc,ogg,flv,asf,ivf,obu,dv,gxf,"
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mxf,mpegts,mpeg,mpegvideo,m4v,avi,h264,hevc,vvc,ogg,flv,asf,ivf,obu,dv,gxf,"
     "yuv4mpegpipe"
 )
 _OPTIONS: Final = {
@@ -33,10 +36,14 @@ _OPTIONS: Final = {
     "analyzeduration": "5000000",  # microseconds
 }
 MICROSECONDS: Final = 1_000_000
+_STREAMED: Final = ("mpegts", "mpeg")  # no length is stated: FFmpeg infers it from two timestamps
 
 
-def open_container(path: str | Path, limits: Limits) -> InputContainer:
+def open_container(path: str | Path, limits: Limits) -> tuple[InputContainer, float | None]:
     """The container of a video file, open; the caller closes it.
+
+    And the length in seconds of a stream whose clock jumps: what the container says of it is not true. None
+    for all others.
 
     Raises:
         UnsupportedAsset: not a video we read, or damaged beyond use.
@@ -48,20 +55,28 @@ def open_container(path: str | Path, limits: Limits) -> InputContainer:
     try:
         # The prefix keeps a file called `concat:a|b` from being read as an address.
         container = av.open(
-            f"file:{Path(path).absolute()}", mode="r", options=dict(_OPTIONS), metadata_errors="replace"
+            f"file:{Path(path).absolute()}",
+            mode="r",
+            format=demuxer_of(read_head(path, limits=limits)),
+            options=dict(_OPTIONS),
+            metadata_errors="replace",
         )
     except (av.error.FFmpegError, OSError, ValueError) as error:
         refuse_encrypted(path, told_by_packets=False)
-        raise UnsupportedAsset(
-            f"{name} cannot be read as a video ({_reason(error)}): {_fix(path)}"
-        ) from error
+        raise UnsupportedAsset(f"{name} {_why_unread(path, error)}") from error
     try:
         refuse_encrypted(path, told_by_packets=True)
-        _check(container, name, limits)
+        joined_s = joined_length_s(path) if container.format.name in _STREAMED else None
+        _check(container, name, limits, joined_s)
     except BaseException:
         container.close()
         raise
-    return container
+    return container, joined_s
+
+
+def path_of(container: InputContainer) -> str:
+    """Where an open container lies."""
+    return container.name.removeprefix("file:")
 
 
 def video_stream(container: InputContainer, name: str) -> VideoStream:
@@ -77,12 +92,8 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
         if stream.codec_context is not None and not stream.disposition & Disposition.attached_pic
     ]
     if not usable:
-        refuse_encrypted(container.name.removeprefix("file:"), told_by_packets=False)
-        kinds = sorted({str(stream.type) for stream in container.streams}) or ["no"]
-        raise UnsupportedAsset(
-            f"{name} has no video stream we can decode (it has {', '.join(kinds)} streams): "
-            "give a file with pictures."
-        )
+        refuse_encrypted(path_of(container), told_by_packets=False)
+        raise UnsupportedAsset(f"{name} {_why_no_video(container)}")
     best = container.streams.best("video")
     return next((stream for stream in usable if best is not None and stream.index == best.index), usable[0])
 
@@ -103,14 +114,22 @@ def stream_end_s(container: InputContainer, stream: VideoStream) -> tuple[float 
     return None, False
 
 
-def _check(container: InputContainer, name: str, limits: Limits) -> None:
+def why_no_frame(path: str | Path, n_errors: int) -> str:
+    """Why a video gave no frame and what to do, to follow its name."""
+    broken = f"holds no frame that can be decoded ({n_errors} broken packets): export it again."
+    return why_no_pictures(path) or broken
+
+
+def _check(container: InputContainer, name: str, limits: Limits, joined_s: float | None) -> None:
     """Raise LimitExceeded for too many streams or too long a file, by what the header says."""
     if len(container.streams) > limits.max_streams:
         raise LimitExceeded(
             f"{name} has {len(container.streams)} streams, over the limit of {limits.max_streams} "
             f"(profile '{limits.name}'): keep the video stream only."
         )
-    if container.duration:
+    if joined_s is not None:
+        check_duration(joined_s, name, limits)
+    elif container.duration:
         check_duration(container.duration / MICROSECONDS, name, limits)
 
 
@@ -138,10 +157,24 @@ def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error).rstrip(".")
 
 
-def _fix(path: str | Path) -> str:
-    """What to do about a file that starts like a video and cannot be opened."""
-    with Path(path).open("rb") as file:
-        head = file.read(12)
-    if head[4:8] == b"ftyp":
-        return "its index (moov) is missing or damaged, so transfer or export it again."
-    return "transfer or export it again."
+def _why_no_video(container: InputContainer) -> str:
+    """Which streams a file has instead of one to decode, to follow its name."""
+    covers = [s for s in container.streams.video if s.disposition & Disposition.attached_pic]
+    if covers and container.streams.audio and len(covers) == len(container.streams.video):
+        return "is audio with a cover picture: give a video, or the cover as a picture of its own."
+    unknown = sorted({entry.codec_tag for entry in video_entries(path_of(container))})
+    if unknown:
+        return f"has video that we cannot decode ({', '.join(unknown)}): export it as H.264 or HEVC."
+    kinds = ", ".join(sorted({str(stream.type) for stream in container.streams})) or "no"
+    return f"has no video stream we can decode (it has {kinds} streams): give a file with pictures."
+
+
+def _why_unread(path: str | Path, error: Exception) -> str:
+    """Why a file that starts like a video cannot be opened and what to do, to follow its name."""
+    segment = why_no_pictures(path)
+    if segment is not None:
+        return segment
+    fix = "transfer or export it again."
+    if read_head(path)[4:8] == b"ftyp":
+        fix = "its index (moov) is missing or damaged, so transfer or export it again."
+    return f"cannot be read as a video ({_reason(error)}): {fix}"

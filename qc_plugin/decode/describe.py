@@ -34,8 +34,13 @@ class Description:
     layout: Layout
 
 
-def describe(container: InputContainer, stream: VideoStream, frame: VideoFrame) -> Description:
-    """Size, turn, colour and time of a stream from its tags and its first decoded frame."""
+def describe(
+    container: InputContainer, stream: VideoStream, frame: VideoFrame, *, joined_s: float | None = None
+) -> Description:
+    """Size, turn, colour and time of a stream from its tags and its first decoded frame.
+
+    `joined_s` is the length of a stream whose clock jumps, in place of the one that the container states.
+    """
     context = stream.codec_context
     side = beside(frame)
     orientation = orientation_of(side.matrix)
@@ -62,7 +67,7 @@ def describe(container: InputContainer, stream: VideoStream, frame: VideoFrame) 
         pixel_format=frame.format.name,
         width_px=upright_px[0],
         height_px=upright_px[1],
-        duration_s=_duration_s(container, stream),
+        duration_s=_duration_s(container, stream) if joined_s is None else joined_s,
         average_fps=average_fps(stream),
         rotation_deg=orientation.rotation_deg,
         sample_aspect=shape.aspect.as_integer_ratio(),

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from qc_plugin.decode.boxes import boxes, boxes_at
+from qc_plugin.decode.packet_layout import packet_layout
 from qc_plugin.errors import UnsupportedAsset
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
 
-_MOST_PARTS: Final = 4096  # boxes or elements on one level: beyond them lies no header that we need
+_MOST_PARTS: Final = 4096  # elements on one level: beyond them lies no header that we need
 _MOST_BYTES: Final = 1 << 20
 _MOST_FRAGMENTS: Final = 4
 _TOLD_BY_PACKETS: Final = ("cenc", "cbcs", "cens", "cbc1")
@@ -39,7 +41,6 @@ _ASF: Final = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _MXF: Final = bytes.fromhex("060e2b3402050101")
 _MXF_ENCRYPTED_TRIPLET: Final = bytes.fromhex("0d010301027e0100")
 _SYNC: Final = 0x47
-_IN_A_ROW: Final = 5  # sync bytes that make a transport stream
 _MATROSKA: Final = b"\x1aE\xdf\xa3"
 _SEGMENT, _TRACKS, _TRACK, _TRACK_TYPE = 0x18538067, 0x1654AE6B, 0xAE, 0x83
 _ENCODINGS, _ENCODING, _ENCRYPTION = 0x6D80, 0x6240, 0x5035
@@ -97,8 +98,8 @@ def _told_by(file: BinaryIO, head: bytes, end: int) -> Encryption | None:
 def _of_boxes(file: BinaryIO, end: int) -> Encryption | None:
     """MP4 and QuickTime: a sample entry that is protected, with its scheme."""
     found: dict[bytes, str] = {}
-    for start, stop in _at(file, 0, end, (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")):
-        for kind, inside, last in _boxes(file, start + 8, stop):
+    for start, stop in boxes_at(file, 0, end, (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")):
+        for kind, inside, last in boxes(file, start + 8, stop):
             if kind in _PROTECTED:
                 found[kind] = _scheme(file, inside + _AFTER_ENTRY[kind], last) or kind.decode()
     for kind in _PROTECTED:
@@ -112,7 +113,7 @@ def _of_boxes(file: BinaryIO, end: int) -> Encryption | None:
 
 
 def _scheme(file: BinaryIO, start: int, end: int) -> str:
-    for inside, _ in _at(file, start, end, (b"sinf", b"schm")):
+    for inside, _ in boxes_at(file, start, end, (b"sinf", b"schm")):
         file.seek(inside + 4)
         return file.read(4).decode("ascii", "replace").strip()
     return ""
@@ -120,9 +121,9 @@ def _scheme(file: BinaryIO, start: int, end: int) -> str:
 
 def _samples_by_uuid(file: BinaryIO, end: int) -> bool:
     """Whether the first fragments tell of their samples as PIFF does, which FFmpeg does not read."""
-    for n, (start, stop) in enumerate(_at(file, 0, end, (b"moof", b"traf"))):
+    for n, (start, stop) in enumerate(boxes_at(file, 0, end, (b"moof", b"traf"))):
         kinds: dict[bytes, bytes] = {}
-        for kind, inside, _ in _boxes(file, start, stop):
+        for kind, inside, _ in boxes(file, start, stop):
             file.seek(inside)
             kinds[kind] = kinds.get(kind, b"") + file.read(16)
         if b"senc" not in kinds and _PIFF_SAMPLES in kinds.get(b"uuid", b""):
@@ -130,32 +131,6 @@ def _samples_by_uuid(file: BinaryIO, end: int) -> bool:
         if n + 1 == _MOST_FRAGMENTS:
             break
     return False
-
-
-def _at(file: BinaryIO, start: int, end: int, path: tuple[bytes, ...]) -> Iterator[tuple[int, int]]:
-    """(start, end) of what lies in each box at `path`."""
-    for kind, inside, last in _boxes(file, start, end):
-        if kind == path[0] and len(path) == 1:
-            yield inside, last
-        elif kind == path[0]:
-            yield from _at(file, inside, last, path[1:])
-
-
-def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """(kind, start and end of what is inside) of the boxes that follow each other."""
-    for _ in range(_MOST_PARTS):
-        file.seek(start)
-        head = file.read(16)
-        if len(head) < 8 or start >= end:
-            return
-        size, inside = int.from_bytes(head[:4], "big"), start + 8
-        if size == 1:
-            size, inside = int.from_bytes(head[8:16], "big"), start + 16
-        last = end if size == 0 else min(start + size, end)
-        if last < inside:
-            return
-        yield head[4:8], inside, last
-        start = last
 
 
 def _of_matroska(file: BinaryIO, end: int) -> Encryption | None:
@@ -214,7 +189,7 @@ def _of_marks(data: bytes, head: bytes) -> Encryption | None:
 
 def _of_transport_stream(data: bytes) -> Encryption | None:
     """Packets with payload whose header says that it is scrambled, more than half on some PID."""
-    first, step = _packets_of(data)
+    first, step = packet_layout(data) or (len(data), 1)
     counts: dict[int, list[int]] = {}
     for at in range(first, len(data) - 4, step):
         if data[at] == _SYNC and data[at + 3] & 0x10:
@@ -223,13 +198,3 @@ def _of_transport_stream(data: bytes) -> Encryption | None:
             count[1] += bool(data[at + 3] & 0xC0)
     scrambled = any(2 * n_scrambled > n_all for n_all, n_scrambled in counts.values())
     return Encryption("MPEG-TS scrambling", always=False) if scrambled else None
-
-
-def _packets_of(data: bytes) -> tuple[int, int]:
-    """Where the first whole transport packet begins, and bytes from one to the next; the end without one."""
-    for first in range(min(204, len(data))):
-        for step in (188, 192, 204):
-            marks = data[first : first + _IN_A_ROW * step : step]
-            if len(marks) == _IN_A_ROW and set(marks) == {_SYNC}:
-                return first, step
-    return len(data), 188

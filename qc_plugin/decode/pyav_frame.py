@@ -45,11 +45,13 @@ class PyavFrame:
         "time_base",
     )
 
-    def __init__(self, source: Source, frame: VideoFrame, index: int, pts_s: float) -> None:
+    def __init__(
+        self, source: Source, frame: VideoFrame, index: int, pts_s: float, *, pts: int | None
+    ) -> None:
         self.index = index
         self.pts_s = pts_s
         self.duration_s = 0.0
-        self.pts = frame.pts
+        self.pts = pts
         self.is_key = bool(frame.key_frame)
         self.time_base = frame.time_base or Fraction(1)
         self.stated_s = float(frame.duration * self.time_base) if frame.duration else 0.0

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qc_plugin.decode.limits import DEFAULT_LIMITS, Limits
+from qc_plugin.decode.packet_layout import packet_layout
+from qc_plugin.decode.raw_video import is_annex_b
+from qc_plugin.decode.segments import CLUSTER
 from qc_plugin.errors import LimitExceeded, UnsupportedAsset
 
 if TYPE_CHECKING:
     from qc_plugin.types import AssetKind
 
-_HEAD_BYTES = 1024
+_HEAD_BYTES = 4096  # what it takes to be sure of a transport stream that was cut anywhere
 _STILL_MAGIC: tuple[bytes, ...] = (
     b"\xff\xd8\xff",  # JPEG
     b"\x89PNG\r\n\x1a\n",
@@ -26,14 +29,16 @@ _STILL_MAGIC: tuple[bytes, ...] = (
     b"\x00\x00\x00\x0cjP  \r\n\x87\n",  # JPEG 2000 file
     b"\xff\x4f\xff\x51",  # JPEG 2000 code stream
 )
+_PACK = b"\x00\x00\x01\xba"  # MPEG program stream
 _VIDEO_MAGIC: tuple[bytes, ...] = (
     b"\x1aE\xdf\xa3",  # Matroska, WebM
+    CLUSTER,  # of Matroska, without its header
     b"OggS",
     b"FLV\x01",
     b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",  # ASF
     b"\x06\x0e\x2b\x34\x02\x05\x01\x01",  # MXF
     b"\x00\x00\x00\x00\x01\xbc",  # GXF
-    b"\x00\x00\x01\xba",  # MPEG program stream
+    _PACK,
     b"\x00\x00\x01\xb3",  # MPEG-1/2 video
     b"\x00\x00\x01\xb0",  # MPEG-4 part 2 video
     b"DKIF",  # IVF
@@ -41,9 +46,12 @@ _VIDEO_MAGIC: tuple[bytes, ...] = (
     b"\x1f\x07\x00",  # DV
     b"\x12\x00\x0a",  # AV1 OBU stream
 )
-# First NAL unit types of an Annex B stream: H.264 access unit delimiter, SPS; HEVC VPS, SPS, delimiter.
-_ANNEX_B_HEADS = (b"\x09", b"\x67", b"\x27", b"\x47", b"\x40\x01", b"\x42\x01", b"\x46\x01")
-_QUICKTIME_ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+_ISO_BOXES = frozenset(
+    {
+        *(b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"uuid", b"udta"),
+        *(b"styp", b"moof", b"sidx", b"ssix", b"emsg", b"prft"),  # of streaming segments
+    }
+)
 _STILL_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
 _AUDIO_MAGIC = (b"ID3", b"fLaC", b"\xff\xfb", b"\xff\xf3", b"\xff\xf1", b"\xff\xf9", b"FORM")
@@ -61,7 +69,7 @@ _TEXT_HINTS: tuple[tuple[bytes, str], ...] = (
 
 
 def read_head(path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
-    """The first kilobyte of a regular file that is not empty and not larger than any limit.
+    """The first four kilobytes of a regular file that is not empty and not larger than any limit.
 
     Raises:
         UnsupportedAsset: missing, a directory, a device, a pipe, unreadable or empty.
@@ -129,11 +137,20 @@ def _kind_of(head: bytes) -> AssetKind | None:
     brands = _brands(head)
     if brands and (brands[0] in _STILL_BRANDS):
         return "artwork"
-    if head[4:8] in _QUICKTIME_ATOMS or head.startswith(_VIDEO_MAGIC):
+    if head[4:8] in _ISO_BOXES or head.startswith(_VIDEO_MAGIC):
         return "video"
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         return "video"
-    return "video" if _is_transport_stream(head) or _is_annex_b(head) else None
+    return "video" if demuxer_of(head) or is_annex_b(head) else None
+
+
+def demuxer_of(head: bytes) -> str | None:
+    """FFmpeg's name of the demuxer where its own search may go wrong: a stream cut anywhere. Else None."""
+    if head.startswith(_VIDEO_MAGIC) or head[4:8] in _ISO_BOXES:
+        return None
+    if packet_layout(head) is not None:
+        return "mpegts"
+    return "mpeg" if _has_pack(head) else None
 
 
 def _brands(head: bytes) -> tuple[bytes, ...]:
@@ -149,20 +166,11 @@ def _is_bmp(head: bytes) -> bool:
     return head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in (12, 16, 40, 52, 56, 64, 108, 124)
 
 
-def _is_transport_stream(head: bytes) -> bool:
-    """MPEG-TS has a sync byte every 188 bytes, or every 192 after a time code (camera `.mts`)."""
-    return any(
-        all(head[at : at + 1] == b"G" for at in range(start, 800, step))
-        for start, step in ((0, 188), (4, 192))
-    )
-
-
-def _is_annex_b(head: bytes) -> bool:
-    """A raw H.264 or HEVC stream."""
-    for start in (b"\x00\x00\x00\x01", b"\x00\x00\x01"):
-        if head.startswith(start):
-            return head[len(start) :].startswith(_ANNEX_B_HEADS)
-    return False
+def _has_pack(head: bytes) -> bool:
+    """An MPEG program stream that was cut: a pack, and the system header or packet that follows it."""
+    at = head.find(_PACK)
+    follows = head.find(b"\x00\x00\x01", at + len(_PACK), at + 32)
+    return at >= 0 and follows > 0 and head[follows + 3 : follows + 4] >= _PACK[-1:]
 
 
 def _refusal(path: Path, head: bytes) -> str:
@@ -171,7 +179,7 @@ def _refusal(path: Path, head: bytes) -> str:
         if mark in head[:256]:
             return f"{path.name} is {what}, not a media file: give the video or picture itself."
     if head.startswith(_AUDIO_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WAVE"):
-        return f"{path.name} looks like audio without a picture: give a video or a picture."
+        return f"{path.name} is audio, whose cover is not looked at: give a video or a picture."
     named = f" although its name ends in '{path.suffix}'" if path.suffix else ""
     return (
         f"{path.name} is not a video or picture format we read{named}: "

@@ -13,13 +13,20 @@ from typing import TYPE_CHECKING, Literal
 import av.error
 from av.codec.context import ThreadType
 
-from qc_plugin.decode.container import check_duration, open_container, stream_end_s, video_stream
+from qc_plugin.decode.container import (
+    check_duration,
+    open_container,
+    stream_end_s,
+    video_stream,
+    why_no_frame,
+)
 from qc_plugin.decode.deinterlace import Deinterlacer
 from qc_plugin.decode.describe import INTERLACED_NOTE, average_fps, describe, start_s, time_base
 from qc_plugin.decode.encryption import refuse_encrypted, refuse_encrypted_packet
 from qc_plugin.decode.limits import DEFAULT_LIMITS, Limits
 from qc_plugin.decode.picture import PictureMaker
 from qc_plugin.decode.pyav_frame import PyavFrame, Source
+from qc_plugin.decode.stream_clock import JOINED_NOTE, packet_clock
 from qc_plugin.decode.timeline import Timeline
 from qc_plugin.errors import LimitExceeded, UnsupportedAsset
 from qc_plugin.types import DecodeStats, MediaInfo
@@ -58,10 +65,11 @@ class PyavReader:
         self._decoded_s = self._first_s = 0.0
         self._last_packet_s: float | None = None
         self._source: Source | None = None
-        self._container = open_container(path, limits)
+        self._container, self._joined_s = open_container(path, limits)
         try:
             self._stream = video_stream(self._container, self._name)
             self._end_s, self._end_is_own = stream_end_s(self._container, self._stream)
+            self._clock = packet_clock(self._container, self._stream)
             self._configure(threads)
             self._packets = self._demuxed()
             self._peeked = self._peek()
@@ -150,15 +158,12 @@ class PyavReader:
             if frames:
                 return frames
         refuse_encrypted(self._path, told_by_packets=False)
-        raise UnsupportedAsset(
-            f"{self._name} holds no frame that can be decoded ({self._n_errors} broken packets): "
-            "export it again."
-        )
+        raise UnsupportedAsset(f"{self._name} {why_no_frame(self._path, self._n_errors)}")
 
     def _describe(self, frame: VideoFrame) -> None:
         """Set `info`, the picture maker and the clock from the first frame."""
         self._limits.check_size(frame.width, frame.height, self._name)
-        description = describe(self._container, self._stream, frame)
+        description = describe(self._container, self._stream, frame, joined_s=self._joined_s)
         self._info = description.info
         self._limits.check_size(self._info.width_px, self._info.height_px, self._name)
         self._source = Source(PictureMaker(description.layout))
@@ -185,6 +190,8 @@ class PyavReader:
                     # Not `packet.stream_index`: the empty packet that flushes the decoder has none.
                     if packet.stream.index == self._stream.index:
                         refuse_encrypted_packet(packet, self._path)
+                        if self._clock is not None:
+                            self._clock.join(packet)
                         yield packet
             except av.error.FFmpegError:
                 n_failed += 1
@@ -240,6 +247,7 @@ class PyavReader:
     def _placed(self, keyframes_only: bool) -> Iterator[PyavFrame]:
         """Frames checked against the limits and placed in time."""
         assert self._source is not None
+        clock = self._clock
         for frame in self._whole(keyframes_only):
             pts_s = self._timeline.place(frame.pts, frame.time_base)
             if self._n_decoded == 0:
@@ -250,10 +258,13 @@ class PyavReader:
                 self._note("the picture size changes inside the stream: scaled to the first one")
             if self._timeline.n_repaired:
                 self._note("some timestamps are missing or go back: times follow from the frame rate there")
+            if clock is not None and clock.n_joined:
+                self._note(JOINED_NOTE)
             index = self._n_decoded
             self._n_decoded += 1
             self._n_corrupt += bool(frame.is_corrupt)
-            yield PyavFrame(self._source, frame, index, pts_s)
+            pts = frame.pts if clock is None else clock.stored(frame.pts, frame.time_base)
+            yield PyavFrame(self._source, frame, index, pts_s, pts=pts)
 
     def _note(self, text: str) -> None:
         if text not in self._info.notes:
@@ -261,8 +272,8 @@ class PyavReader:
 
     def _is_early(self, came_s: float, keyframes_only: bool) -> bool:
         """Whether the container promised over a second more than came."""
-        if self._end_s is None:
-            return False
+        if self._end_s is None or (self._clock is not None and self._clock.n_joined):
+            return False  # no end is stated, or one on a clock that jumped
         origin_s = self._timeline.start_s or 0.0
         if self._last_packet_s is not None and (keyframes_only or not self._end_is_own):
             came_s = max(came_s, self._last_packet_s - origin_s)

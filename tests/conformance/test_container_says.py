@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from qc_plugin.decode import open_video
+from qc_plugin.errors import UnsupportedAsset
 from tests.support import oracle
 from tests.support.clips import Clip, make
 from tests.support.readers import READERS
@@ -57,3 +58,26 @@ def test_a_shape_that_both_state_needs_no_note(reader, tmp_path):
     with open_video(path, reader=reader) as video:
         assert (video.info.sample_aspect, video.info.codec_sample_aspect) == ((4, 3), None)
         assert not any("shape" in note for note in video.info.notes)
+
+
+def test_row_37_audio_with_a_cover_is_called_that():
+    with pytest.raises(UnsupportedAsset, match=r"audio_cover\.m4a is audio with a cover picture: give a"):
+        open_video(DATA / "c01_audio_cover.m4a")
+
+
+@pytest.mark.parametrize("head", [b"ID3\x04\0\0", b"fLaC\0\0\0\x22"])
+def test_row_37_audio_that_is_no_video_container(head, tmp_path):
+    path = tmp_path / "song.mp3"
+    path.write_bytes(head + bytes(500))
+    with pytest.raises(UnsupportedAsset, match="is audio, whose cover is not looked at"):
+        open_video(path)
+
+
+def test_fault_27_a_codec_that_is_not_known_is_named(tmp_path):
+    path = make(tmp_path, Clip("odd.mp4", n_frames=3))
+    data = path.read_bytes()
+    assert data.count(b"avc1") == 2  # a brand, and the sample entry
+    at = data.rindex(b"avc1")
+    path.write_bytes(data[:at] + b"dav1" + data[at + 4 :])
+    with pytest.raises(UnsupportedAsset, match=r"has video that we cannot decode \(dav1\): export"):
+        open_video(path)
