@@ -21,7 +21,7 @@ from qc_plugin.exchange.labels import (
     kind_of,
     reduce,
 )
-from qc_plugin.scoring.rle import decode, encode
+from qc_plugin.rle import decode, encode
 from qc_plugin.types import Rle
 
 if TYPE_CHECKING:

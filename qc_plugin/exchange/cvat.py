@@ -20,6 +20,7 @@ from qc_plugin.exchange.labels import (
     reduce,
 )
 from qc_plugin.exchange.xml_text import child, document, parse
+from qc_plugin.rle import from_run_lengths, run_lengths
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,17 +71,11 @@ def _write_mask(image: ET.Element, mask: NDArray[np.bool_]) -> None:
         return
     top, left = int(rows[0]), int(columns[0])
     part = mask[top : int(rows[-1]) + 1, left : int(columns[-1]) + 1]
+    runs = ", ".join(map(str, run_lengths(part.ravel()).tolist()))
     child(
-        image, "mask", label=BLUR, source="auto", occluded=0, rle=", ".join(map(str, _runs(part.ravel()))),
+        image, "mask", label=BLUR, source="auto", occluded=0, rle=runs,
         left=left, top=top, width=part.shape[1], height=part.shape[0], z_order=0,
     )  # fmt: skip
-
-
-def _runs(flat: NDArray[np.bool_]) -> list[int]:
-    """Lengths of the runs, zeros first."""
-    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    runs: list[int] = np.diff(edges, prepend=0, append=flat.size).tolist()
-    return [0, *runs] if flat[0] else runs
 
 
 def _read_image(image: ET.Element, labels: Labels, size: tuple[int, int]) -> LabelFrame:
@@ -105,8 +100,7 @@ def _read_mask(each: ET.Element, into: NDArray[np.bool_]) -> None:
     left, top, width, height = (int(each.attrib[name]) for name in ("left", "top", "width", "height"))
     runs = np.array([int(run) for run in each.attrib["rle"].split(",")], np.int64)
     inside = left >= 0 and top >= 0 and left + width <= into.shape[1] and top + height <= into.shape[0]
-    # Checked before anything is unrolled: a run may claim any length.
-    if not inside or runs.min() < 0 or int(runs.sum()) != width * height:
-        raise ValueError("a mask that does not fill its rectangle, or leaves the frame")
-    part = np.repeat(np.arange(runs.size) % 2 == 1, runs).reshape(height, width)
-    into[top : top + height, left : left + width] |= part
+    if not inside:
+        raise ValueError("a mask that leaves the frame")
+    part = from_run_lengths(runs, width * height)
+    into[top : top + height, left : left + width] |= part.reshape(height, width)

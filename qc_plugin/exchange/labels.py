@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from qc_plugin.errors import UsageError
-from qc_plugin.scoring.rle import decode, encode
+from qc_plugin.rle import decode, encode
 from qc_plugin.types import Box, RegionKind, Rle
 
 if TYPE_CHECKING:

@@ -7,30 +7,25 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from qc_plugin.rle import decode
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from qc_plugin.types import Rle
 
-_CONTINUES, _SIGN, _BITS = 0x20, 0x10, 0x1F  # COCO: six-bit characters from "0", five bits of number in each
 _SMALLEST = 0.0002  # of the frame: smaller islands are noise to the eye and weight in the file
 _DRAWN_PX = 640  # longest side that outlines are drawn at
 _ROUNDING = 0.7  # sigma, in pixels of the mask
 _TOLERANCE_PX = 0.7  # of the drawing
 
 
-def decode_mask(rle: Rle) -> NDArray[np.bool_]:
-    """The mask (height, width) behind `rle`. Raises ValueError where the runs do not fill it."""
-    runs = _run_lengths(rle.counts)
-    if sum(runs) != rle.height * rle.width or min(runs, default=0) < 0:
-        raise ValueError(f"Rle: runs add up to {sum(runs)}, expected {rle.height} x {rle.width}")
-    flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
-    return flat.reshape((rle.height, rle.width), order="F")
-
-
 def outlines(rle: Rle) -> tuple[str, ...]:
-    """SVG path data around each blurred patch, holes included, in 0..1 of the frame's width and height."""
-    smooth = _smooth(decode_mask(rle))
+    """SVG path data around each blurred patch, holes included, in 0..1 of the frame's width and height.
+
+    Raises ValueError where the runs do not fill the mask.
+    """
+    smooth = _smooth(decode(rle))
     found, hierarchy = cv2.findContours(smooth, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     if hierarchy is None:
         return ()
@@ -59,20 +54,3 @@ def _path(contour: NDArray[Any], shape: tuple[int, ...]) -> str:
     points = cv2.approxPolyDP(contour, _TOLERANCE_PX, closed=True)[:, 0, :].astype(np.float64) - 1 + 0.5
     points /= (shape[1] - 2, shape[0] - 2)
     return "M" + "L".join(f"{x:.4f} {y:.4f}" for x, y in np.clip(points, 0, 1)) + "Z"
-
-
-def _run_lengths(counts: str) -> list[int]:
-    """COCO's text form: five-bit groups, lowest first; from the fourth on, differences to two before."""
-    runs: list[int] = []
-    value = shift = 0
-    for character in counts:
-        bits = ord(character) - ord("0")
-        value |= (bits & _BITS) << shift
-        shift += 5
-        if bits & _CONTINUES:
-            continue
-        if bits & _SIGN:
-            value -= 1 << shift
-        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
-        value = shift = 0
-    return runs

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from qc_plugin.scoring.rle import encode
+from qc_plugin.rle import encode
 
 if TYPE_CHECKING:
     from qc_plugin.types import BlurMap, Box, Rle

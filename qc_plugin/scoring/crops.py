@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from qc_plugin.rle import decode
 from qc_plugin.scoring.rank_parts import clean_sharpness, take_parts, weigh
-from qc_plugin.scoring.rle import decode
 from qc_plugin.types import Box, Crop, FrameScore, RegionScore
 
 if TYPE_CHECKING:

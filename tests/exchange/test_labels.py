@@ -26,7 +26,7 @@ from qc_plugin.exchange.labels import (
     reduce,
 )
 from qc_plugin.report.read import read_report
-from qc_plugin.scoring.rle import decode, encode
+from qc_plugin.rle import decode, encode
 
 FORMATS = {
     "coco": (write_coco, read_coco),
@@ -233,7 +233,7 @@ BOX = {"x": 0, "y": 0, "width": 1, "height": 1}
         ("cvat", "", "broken"),
         ("cvat", "<annotations><image", "broken"),
         ("cvat", "<html/>", "CVAT"),
-        ("cvat", _cvat("mask", **MASK, left=0, rle="99999999999"), "fill its rectangle"),
+        ("cvat", _cvat("mask", **MASK, left=0, rle="99999999999"), "pixels in runs"),
         ("cvat", _cvat("mask", **MASK, left=-1, rle="4"), "leaves the frame"),
         ("cvat", _cvat("box", label="face", xtl="a", ytl=0, xbr=1, ybr=1), "float"),
         ("labelstudio", "7", "Label Studio"),

@@ -7,10 +7,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qc_plugin.report.outline import decode_mask
 from qc_plugin.report.read import read_report
 from qc_plugin.report.schema import FRAME_MEASURES, REGION_MEASURES
 from qc_plugin.report.write import write_report
+from qc_plugin.rle import decode
 from qc_plugin.types import (
     DECISION_ORDER,
     OUTCOME_ORDER,
@@ -195,4 +195,4 @@ def test_a_report_round_trips_and_is_deterministic(report):
 def test_masks_come_out_of_their_run_lengths(height, width, data):
     bits = data.draw(st.binary(min_size=height * width, max_size=height * width))
     mask = (np.frombuffer(bits, np.uint8) > 127).reshape(height, width)
-    assert np.array_equal(decode_mask(encode_rle(mask)), mask)
+    assert np.array_equal(decode(encode_rle(mask)), mask)

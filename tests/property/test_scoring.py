@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from qc_plugin.errors import RuleError
+from qc_plugin.rle import decode, encode
 from qc_plugin.scoring.evaluate import judge_asset, judge_frame
 from qc_plugin.scoring.measures import region_blur
 from qc_plugin.scoring.rank import rank_frames
-from qc_plugin.scoring.rle import decode, encode
 from qc_plugin.scoring.ruleset import RuleSet, load_rules, shipped_rule_sets
 from qc_plugin.scoring.selection import main_faces
 from qc_plugin.scoring.yaml_source import parse_source

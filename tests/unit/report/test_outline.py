@@ -3,21 +3,8 @@ import re
 import numpy as np
 import pytest
 
-from qc_plugin.report.outline import decode_mask, outlines
-from qc_plugin.types import Rle
+from qc_plugin.report.outline import outlines
 from tests.support.fake_report import encode_rle
-
-
-def test_a_known_coco_string_decodes():
-    # By hand: 6 off, 3 on, 2 off, then as differences to two before: 3 - 3 on, 11 - 2 off.
-    mask = np.zeros((5, 5), bool)
-    mask[1:4, 1:3] = True
-    assert np.array_equal(decode_mask(Rle(5, 5, "63209")), mask)
-
-
-def test_runs_that_do_not_fill_the_mask_are_refused():
-    with pytest.raises(ValueError, match="expected 5 x 5"):
-        decode_mask(Rle(5, 5, "63"))
 
 
 def test_an_outline_follows_its_patch():

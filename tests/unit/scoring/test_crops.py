@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from qc_plugin.rle import encode
 from qc_plugin.scoring.crops import crop_frame
 from qc_plugin.scoring.rank_parts import NO_FACE
-from qc_plugin.scoring.rle import encode
 from qc_plugin.scoring.rule_models import Rank
 from tests.unit.scoring.made_up import SIZE_PX, frame, region
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from qc_plugin.rle import decode
 from qc_plugin.scoring.measures import (
     MEASURES,
     FrameFacts,
@@ -9,7 +10,6 @@ from qc_plugin.scoring.measures import (
     region_blur,
     score_frame,
 )
-from qc_plugin.scoring.rle import decode
 from qc_plugin.types import Region
 from tests.unit.scoring.made_up import blur_map, frame, region
 

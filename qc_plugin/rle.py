@@ -27,22 +27,30 @@ def encode(mask: NDArray[np.bool_]) -> Rle:
     if mask.ndim != 2 or mask.dtype != np.bool_:
         raise ValueError(f"mask: expected a 2-d bool array, got shape {mask.shape} {mask.dtype}")
     height, width = mask.shape
-    return Rle(height=height, width=width, counts=_to_text(_runs(mask.ravel(order="F"))))
+    return Rle(height=height, width=width, counts=_to_text(run_lengths(mask.ravel(order="F"))))
 
 
 def decode(rle: Rle) -> NDArray[np.bool_]:
     """The mask (h, w) bool of `rle`. ValueError if the runs do not fill it exactly."""
-    runs = _from_text(rle.counts)
+    return from_run_lengths(_from_text(rle.counts), rle.height * rle.width).reshape(
+        (rle.height, rle.width), order="F"
+    )
+
+
+def from_run_lengths(runs: NDArray[np.int64], size: int) -> NDArray[np.bool_]:
+    """The flat mask behind runs, zeros first. ValueError unless they fill `size` exactly.
+
+    That is checked before anything is unrolled: a run may claim any length.
+    """
     if runs.size and runs.min() < 0:
-        raise ValueError("Rle.counts: a run is shorter than nothing; the text is damaged")
-    if int(runs.sum()) != rle.height * rle.width:
-        raise ValueError(f"Rle.counts: {int(runs.sum())} pixels in runs, {rle.height} x {rle.width} expected")
-    values = np.arange(runs.size) % 2 == 1
-    return np.repeat(values, runs).reshape((rle.height, rle.width), order="F")
+        raise ValueError("run lengths: a run is shorter than nothing; they are damaged")
+    if int(runs.sum()) != size:
+        raise ValueError(f"run lengths: {int(runs.sum())} pixels in runs, {size} expected")
+    return np.repeat(np.arange(runs.size) % 2 == 1, runs)
 
 
-def _runs(flat: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Lengths of the runs of equal values, zeros first."""
+def run_lengths(flat: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Lengths of the runs of equal values in a flat mask, zeros first."""
     if flat.size == 0:
         return np.zeros(0, np.int64)
     starts = np.flatnonzero(flat[1:] != flat[:-1]) + 1

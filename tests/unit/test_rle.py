@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from qc_plugin.scoring.rle import decode, encode
+from qc_plugin.rle import decode, encode
 from qc_plugin.types import Rle
 
 
@@ -48,7 +48,7 @@ def test_no_pixels_at_all():
 @pytest.mark.parametrize(
     ("rle", "why"),
     [
-        (Rle(2, 3, "5"), "5 pixels in runs, 2 x 3 expected"),
+        (Rle(2, 3, "5"), "5 pixels in runs, 6 expected"),
         (Rle(2, 3, ""), "0 pixels in runs"),
         (Rle(2, 3, "P"), "cut short"),
         (Rle(2, 3, "6 "), "do not use"),
@@ -66,3 +66,15 @@ def test_damaged_text_is_refused(rle, why):
 def test_other_arrays_are_refused(mask):
     with pytest.raises(ValueError, match="2-d bool"):
         encode(mask)
+
+
+def test_a_known_coco_string_decodes():
+    # By hand: 6 off, 3 on, 2 off, then as differences to two before: 3 - 3 on, 11 - 2 off.
+    mask = np.zeros((5, 5), bool)
+    mask[1:4, 1:3] = True
+    assert np.array_equal(decode(Rle(5, 5, "63209")), mask)
+
+
+def test_runs_that_do_not_fill_the_mask_are_refused():
+    with pytest.raises(ValueError, match="25 expected"):
+        decode(Rle(5, 5, "63"))
