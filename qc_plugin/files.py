@@ -25,13 +25,13 @@ from qc_plugin.errors import TemporaryError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     Content = bytes | str | Iterable[bytes]
 
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PREFIX = ".tmp-"
 _FIX = "choose a writable folder"
-_TEMPORARY_FIX = "set TMPDIR to a writable folder"
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 # The place is right and the moment is wrong: another call may work.
@@ -115,7 +115,7 @@ def scratch(folder: Path, content: Content, *, what: str = "a copy") -> Iterator
 
 @contextmanager
 def temporary_folder(
-    prefix: str, *, within: Path | None = None, what: str = "temporary files", fix: str = _TEMPORARY_FIX
+    prefix: str, *, within: Path | None = None, what: str = "temporary files", fix: str = _FIX
 ) -> Iterator[Path]:
     """A folder of our own, below `within` or where the system keeps such, gone at the end of the block."""
     folder = new_folder(prefix, within=within, what=what, fix=fix)
@@ -126,14 +126,25 @@ def temporary_folder(
 
 
 def new_folder(
-    prefix: str, *, within: Path | None = None, what: str = "temporary files", fix: str = _TEMPORARY_FIX
+    prefix: str, *, within: Path | None = None, what: str = "temporary files", fix: str = _FIX
 ) -> Path:
     """A new folder under a name of its own, which the caller removes. Raises as `whole`."""
-    place = within or Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 - for the sentence only
-    with explained(place, what, fix=fix):
+    with temporary_explained(what) if within is None else explained(within, what, fix=fix):
         if within is not None:
             within.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix=prefix, dir=within))
+
+
+def temporary_explained(what: str) -> AbstractContextManager[None]:
+    """`explained` for what the system keeps in its own folder for temporary files."""
+    place = Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 - for the sentence only
+    return explained(place, what, fix="set TMPDIR to a writable folder")
+
+
+def try_folder(folder: Path, *, what: str = "reports") -> None:
+    """See that files can be made in `folder`, which is made where it lacks. Raises as `whole`."""
+    with scratch(folder, b"", what=what):
+        pass
 
 
 def make_folder(folder: Path, *, what: str = "reports") -> None:

@@ -6,18 +6,21 @@ Losing it costs time, never a result. Nothing in it is decided by a clock: runs 
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from qc_plugin.errors import TemporaryError, UsageError
+from qc_plugin.errors import QcError, TemporaryError, UsageError
+from qc_plugin.files import explained, make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 _VERSION = 1
 _BUSY_S = 60.0
+_PAGES_BYTES = 64 << 10  # what opening a ledger takes
 _NETWORK_FILESYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "ceph", "lustre"})
 _TABLES = """
 CREATE TABLE IF NOT EXISTS assets (
@@ -69,16 +72,14 @@ class Ledger:
         """
         self.file = file = Path(":memory:") if file is None else file
         if str(file) != ":memory:":
-            file.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(file.parent, what="the ledger")
             _refuse_network(file)
         try:
             self._db = _open(file)
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
-                raise _busy(file, error) from error
-            file.replace(file.with_name(f"{file.name}.torn"))
-            for beside in ("-wal", "-shm"):
-                file.with_name(file.name + beside).unlink(missing_ok=True)
+                raise _refused(file, error) from error
+            _set_aside(file)
             self._db = _open(file)
 
     def __enter__(self) -> Self:
@@ -165,15 +166,15 @@ class _Writing:
         try:
             self._db.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            raise _busy(self._file, error) from error
+            raise _refused(self._file, error) from error
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
         try:
             self._db.execute("ROLLBACK" if kind else "COMMIT")
         except sqlite3.OperationalError as failed:
-            raise _busy(self._file, failed) from failed
+            raise _refused(self._file, failed) from failed
         if isinstance(error, sqlite3.OperationalError):
-            raise _busy(self._file, error) from error
+            raise _refused(self._file, error) from error
 
 
 _MARKS = ",".join("?" * len(_COLUMNS.split(",")))
@@ -203,6 +204,13 @@ def _refuse_newer(file: Path, version: int) -> None:
         )
 
 
+def _set_aside(file: Path) -> None:
+    with explained(file, "the ledger"):
+        file.replace(file.with_name(f"{file.name}.torn"))
+        for beside in ("-wal", "-shm"):
+            file.with_name(file.name + beside).unlink(missing_ok=True)
+
+
 def _row(entry: Entry) -> tuple[object, ...]:
     return os.fsencode(entry.path), *entry[1:]
 
@@ -211,7 +219,18 @@ def _entry(row: Sequence[Any]) -> Entry:
     return Entry(os.fsdecode(row[0]), *row[1:])
 
 
-def _busy(file: Path, error: Exception) -> TemporaryError:
+def _refused(file: Path, error: sqlite3.Error) -> QcError:
+    """What SQLite cannot do, by its primary result code: a wrong place is no matter of time."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    # WAL's shared memory on a full disk is called an I/O error.
+    is_full = code == sqlite3.SQLITE_IOERR and shutil.disk_usage(file.parent).free < _PAGES_BYTES
+    if is_full or code == sqlite3.SQLITE_FULL:
+        return TemporaryError(f"{file}: the disk is full; free some space and run again")
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return UsageError(
+            f"{file}: cannot write the ledger ({error}); choose a writable folder, or name a local file with "
+            "--ledger"
+        )
     return TemporaryError(f"{file}: cannot be written now ({error}); run again, what is done stays done")
 
 

@@ -17,6 +17,7 @@ from qc_plugin.batch.spool import at_hand
 from qc_plugin.decode import sniff_kind
 from qc_plugin.decode.limits import PROFILES
 from qc_plugin.errors import AssetError, DecoderDied, QcError, Quarantined, TemporaryError
+from qc_plugin.files import try_folder
 from qc_plugin.hooks.installed import packages
 from qc_plugin.isolation.samples import warm_up
 from qc_plugin.report.write import report_path_for, write_partial, write_report
@@ -177,6 +178,7 @@ class Workshop:
     def _check(self, asset: Asset, started: float, watch: Watch | None, uri: str | None) -> AssetOutcome:
         from qc_plugin.batch.publish import publish
 
+        try_folder(self.config.reports)  # before hours of work, not after
         keys = keys_for(self.config, asset.id, self.rules)
         origin = provenance(self.config, self.rules, keys, self.engines.uses)
         checked = self._decoded(asset, origin, watch)

@@ -13,7 +13,7 @@ import typer
 from qc_plugin.cli import options as o
 from qc_plugin.cli.screen import out
 from qc_plugin.errors import QcError
-from qc_plugin.files import scratch
+from qc_plugin.files import try_folder
 
 Check = tuple[str, Callable[[], str], bool]  # label, what it found (or raises), needed
 
@@ -105,5 +105,5 @@ def _rules() -> str:
 
 
 def _writable(folder: Path) -> str:
-    with scratch(folder, b"", what="reports"):
-        return str(folder)
+    try_folder(folder)
+    return str(folder)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from qc_plugin.files import temporary_explained
 from qc_plugin.stages.pictures import decode_jpeg, encode_jpeg
 
 if TYPE_CHECKING:
@@ -28,13 +29,17 @@ class PictureSpool:
         self._odds: dict[int, tuple[int, tuple[int, ...]]] = {}
 
     def add(self, frame_index: int, rgb: NDArray[np.uint8], odds: NDArray[np.float32] | None = None) -> None:
-        """Keep a frame, (H, W, 3) uint8 sRGB, and what its motion says of blur (h, w), if that is known."""
+        """Keep a frame, (H, W, 3) uint8 sRGB, and what its motion says of blur (h, w), if that is known.
+
+        Raises TemporaryError when the disk of temporary files is full.
+        """
         data = encode_jpeg(rgb)
-        self._places[frame_index] = (self._file.seek(0, 2), len(data))
-        self._file.write(data)
-        if odds is not None:
-            self._odds[frame_index] = (self._file.tell(), odds.shape)
-            self._file.write(odds.tobytes())
+        with temporary_explained("the pictures of frames"):
+            self._places[frame_index] = (self._file.seek(0, 2), len(data))
+            self._file.write(data)
+            if odds is not None:
+                self._odds[frame_index] = (self._file.tell(), odds.shape)
+                self._file.write(odds.tobytes())
 
     def jpeg(self, frame_index: int) -> bytes:
         """The JPEG bytes of a kept frame; KeyError if it was not kept."""
