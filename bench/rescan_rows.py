@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     rows = parser.parse_args().rows
     plan.walk = lambda _paths, **_: (Found(Path(path_of(n))) for n in range(rows))
-    plan._state = lambda path: (_state_of(path), 734_003_200)  # noqa: SLF001
+    plan.state_of = lambda path: (_state_of(path), 734_003_200)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "ledger.sqlite"
         with Ledger(file) as ledger:

@@ -43,6 +43,9 @@ class RunConfig(BaseModel):
     )
     threads: int | None = Field(None, ge=1, le=256, description="Threads per worker; default: cores / jobs")
     jobs: int | None = Field(None, ge=1, le=256, description="Assets checked at once; default: cores / 2")
+    ignore: tuple[str, ...] = Field(
+        (), description="Globs of names to leave out of a catalogue (a list, or a comma between several)"
+    )
     limits: Literal["strict", "default", "trusted"] = Field("default", description="Profile of asset limits")
     sandbox: Literal["required", "preferred", "off"] = Field(
         "preferred", description="bubblewrap around the process that decodes: required, preferred or off"
@@ -66,6 +69,12 @@ class RunConfig(BaseModel):
         if not all(name.strip() for name in value.split(",")):
             raise ValueError("names no engine; write regions, or mediapipe_face,regions")
         return value
+
+    @field_validator("ignore", mode="before")
+    @classmethod
+    def _split_ignore(cls, value: object) -> object:
+        """Variables and flags hold one text."""
+        return tuple(g.strip() for g in value.split(",") if g.strip()) if isinstance(value, str) else value
 
     @model_validator(mode="before")
     @classmethod

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from qc_plugin.errors import QcError, TemporaryError, UsageError
 from qc_plugin.files import explained, make_folder
+from qc_plugin.report.text import plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,6 +30,7 @@ CREATE TABLE IF NOT EXISTS assets (
     sentence TEXT NOT NULL, incomplete INTEGER NOT NULL, degraded INTEGER NOT NULL, report TEXT,
     bytes INTEGER NOT NULL, seconds REAL NOT NULL, attempts INTEGER NOT NULL, run INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS by_asset ON assets (asset_id);
 CREATE TABLE IF NOT EXISTS runs (id INTEGER PRIMARY KEY AUTOINCREMENT, ended TEXT);
 """
 _COLUMNS = (
@@ -119,6 +121,27 @@ class Ledger:
         """All entries that meet a condition of our own making, by path."""
         query = f"SELECT {_COLUMNS} FROM assets WHERE {where} ORDER BY path"  # noqa: S608 - no word of a user
         yield from map(_entry, self._db.execute(query, values))
+
+    def paths_below(self, folder: str, after: str = "", *, most: int = 400) -> list[str]:
+        """Names of assets below `folder` (as of `plan.key_of`) after `after`, sorted, at `most` so many."""
+        low = os.fsencode(folder).rstrip(b"/") + b"/"
+        query = "SELECT path FROM assets WHERE path > ? AND path < ? ORDER BY path LIMIT ?"
+        bounds = max(low, os.fsencode(after)), low[:-1] + b"0", most  # "0" is what follows "/"
+        return [os.fsdecode(path) for (path,) in self._db.execute(query, bounds)]
+
+    def knows_below(self, folder: str) -> bool:
+        """Whether any asset below `folder` is known."""
+        return bool(self.paths_below(folder, most=1))
+
+    def forget(self, paths: Iterable[str]) -> None:
+        """Forget what is known of `paths`; their reports stay."""
+        with self._writing():
+            self._db.executemany("DELETE FROM assets WHERE path = ?", ((os.fsencode(p),) for p in paths))
+
+    def copies(self, asset16: str) -> list[str]:
+        """Where the content whose id begins with these 16 digits lies, sorted."""
+        query = "SELECT path FROM assets WHERE asset_id >= ? AND asset_id < ? ORDER BY path"
+        return [os.fsdecode(path) for (path,) in self._db.execute(query, (asset16, f"{asset16}g"))]
 
     def counts(self) -> list[tuple[str, int, int]]:
         """(verdict, exit code, how many assets), sorted."""
@@ -212,7 +235,8 @@ def _set_aside(file: Path) -> None:
 
 
 def _row(entry: Entry) -> tuple[object, ...]:
-    return os.fsencode(entry.path), *entry[1:]
+    # A sentence speaks of a file, whose name may be no text; its path is kept as the bytes it is.
+    return os.fsencode(entry.path), *entry._replace(sentence=plain_text(entry.sentence))[1:]
 
 
 def _entry(row: Sequence[Any]) -> Entry:

@@ -11,16 +11,18 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from qc_plugin.batch.found import Found, LeftOut, Skipped
 from qc_plugin.batch.walk import walk
 from qc_plugin.errors import UsageError
 from qc_plugin.isolation.opening import file_state
-from qc_plugin.store.address import place_of
+from qc_plugin.store.address import Address, absolute, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from qc_plugin.batch import leftovers
     from qc_plugin.batch.ledger import Entry, Ledger
-    from qc_plugin.batch.walk import Found
+    from qc_plugin.batch.walk import Met
     from qc_plugin.store.address import Place
 
 Reason = Literal["done", "new", "changed", "rules", "settings", "again"]
@@ -33,21 +35,7 @@ REASONS: dict[Reason, str] = {
 }
 _AT_ONCE = 400  # paths a query; SQLite's own bound is 999 in old builds
 _TRY_AGAIN = (70, 75)
-
-
-@dataclass(frozen=True, slots=True)
-class FoundFiles:
-    """Files to check in a stable order, and files in folders that are not media by their name."""
-
-    assets: tuple[Path, ...]
-    ignored: tuple[Path, ...]
-
-
-def find_files(paths: Sequence[Path]) -> FoundFiles:
-    """All of `walk` at once."""
-    found = [(each.path, each.is_media) for each in walk(paths) if isinstance(each.path, Path)]
-    assets = tuple(path for path, is_media in found if is_media)
-    return FoundFiles(assets, tuple(path for path, is_media in found if not is_media))
+MOST_SKIPPED = 10_000  # told one by one; beyond that something is wrong with the whole catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +82,16 @@ class Todo(NamedTuple):
 class Plan:
     """Every asset and why it is (or is not) to be checked, in SQLite's own temporary file.
 
-    A million assets cost no memory. `counts` and `n_bytes` are by reason.
+    A million assets cost no memory. `counts` and `n_bytes` are by reason; `left_out` counts what is left out
+    by name, `skipped` tells at most MOST_SKIPPED of the `n_skipped` places that were not searched.
     """
 
     def __init__(self) -> None:
         self.counts: Counter[Reason] = Counter()
         self.n_bytes: Counter[Reason] = Counter()
-        self.n_ignored = 0
+        self.left_out: Counter[leftovers.Reason] = Counter()
+        self.skipped: list[Skipped] = []
+        self.n_skipped = 0
         self._db = sqlite3.connect("", isolation_level=None)
         self._db.execute("PRAGMA cache_size = -4000")
         self._db.execute(
@@ -112,6 +103,11 @@ class Plan:
     def n_all(self) -> int:
         """Assets found."""
         return self.counts.total()
+
+    @property
+    def n_ignored(self) -> int:
+        """Files and folders left out by name."""
+        return self.left_out.total()
 
     @property
     def n_todo(self) -> int:
@@ -134,6 +130,25 @@ class Plan:
         self._db.execute("BEGIN")
         self._db.executemany("INSERT INTO plan VALUES (NULL,?,?,?,?,?,?,?,?)", map(_row, items))
         self._db.execute("COMMIT")
+
+    def skip(self, what: Skipped) -> None:
+        """Note a place that was not searched."""
+        self.n_skipped += 1
+        if self.n_skipped <= MOST_SKIPPED:
+            self.skipped.append(what)
+
+    def allow_empty(self) -> None:
+        """Places that have nothing where assets were may be so: these are gone."""
+        kept = [each for each in self.skipped if each.kind != "empty"]
+        self.n_skipped -= len(self.skipped) - len(kept)
+        self.skipped = kept
+
+    def has(self, keys: Sequence[str]) -> set[str]:
+        """Those of `keys` (some hundred names as of `key_of`) that were found."""
+        self._db.execute("CREATE INDEX IF NOT EXISTS by_path ON plan (path)")
+        marks = ",".join("?" * len(keys))
+        query = f"SELECT path FROM plan WHERE path IN ({marks})"  # noqa: S608 - marks only
+        return {os.fsdecode(path) for (path,) in self._db.execute(query, [os.fsencode(key) for key in keys])}
 
     def todo(self) -> Iterator[Todo]:
         """The assets to check; what needs a first look comes before what is only done anew."""
@@ -175,15 +190,17 @@ def make_plan(
     *,
     shard: Shard | None = None,
     but: Sequence[Place] = (),
+    ignore: Sequence[str] = (),
     is_there: Callable[[Entry], bool] | None = None,
 ) -> Plan:
     """Compare what is found with what is known under `keys` (of the measures, of these and the rules).
 
     `is_there` asks whether the report of a finished asset is in place; None: the ledger is believed. `but`:
-    folders to leave out.
+    folders to leave out, `ignore`: globs of names to leave out. Raises UsageError for a folder of a store of
+    which neither the store nor the ledger knows anything.
     """
     plan, shard = Plan(), shard or Shard()
-    listed = _of_shard(walk(paths, but=but), plan, shard)
+    listed = _of_shard(walk(paths, but=but, ignore=ignore), plan, shard, ledger)
     while chunk := list(islice(listed, _AT_ONCE)):
         names = [key_of(found.path) for found in chunk]
         known = ledger.known(names)
@@ -192,19 +209,24 @@ def make_plan(
     return plan
 
 
-def _of_shard(listed: Iterable[Found], plan: Plan, shard: Shard) -> Iterator[Found]:
-    """Media of this shard; the rest is counted."""
-    for found in listed:
-        if not found.is_media:
-            plan.n_ignored += 1
-        elif shard.has(found.path):
-            yield found
+def _of_shard(listed: Iterable[Met], plan: Plan, shard: Shard, ledger: Ledger) -> Iterator[Found]:
+    """Assets of this shard; the rest is counted."""
+    for met in listed:
+        if isinstance(met, LeftOut):
+            plan.left_out[met.reason] += 1
+        elif isinstance(met, Skipped):
+            if met.kind != "empty" or ledger.knows_below(key_of(met.path)):
+                plan.skip(met)
+            elif isinstance(met.path, Address):
+                raise UsageError(f"{met.path}: no such object or folder; check bucket and key")
+        elif shard.has(met.path):
+            yield met
 
 
 def _compare(
     found: Found, entry: Entry | None, keys: tuple[str, str], is_there: Callable[[Entry], bool] | None
 ) -> Todo:
-    state, n_bytes = _state(found.path) if isinstance(found.path, Path) else (found.state, found.n_bytes)
+    state, n_bytes = state_of(found.path) if isinstance(found.path, Path) else (found.state, found.n_bytes)
     same = entry is not None and entry.state == state != ""
     todo = Todo(path=found.path, root=found.root, state=state, n_bytes=n_bytes, reason="new")
     if entry is None:
@@ -240,10 +262,11 @@ def key_of(path: Place) -> str:
     """What the ledger calls the file at `path`, or the object."""
     if not isinstance(path, Path):
         return str(path)
-    return os.path.abspath(path)  # noqa: PTH100 - a link keeps its own entry, so nothing is resolved
+    return str(absolute(path))  # a link keeps its own entry
 
 
-def _state(path: Path) -> tuple[str, int]:
+def state_of(path: Path) -> tuple[str, int]:
+    """State and size of the file at `path` as it is now; ("", 0) where there is none."""
     try:
         status = path.stat()
     except (OSError, ValueError):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from qc_plugin.batch.entries import entry_of, pending, reused
+from qc_plugin.batch.gone import forget_gone, if_complete
 from qc_plugin.batch.keys import rules_of, run_keys
 from qc_plugin.batch.ledger import Entry, Ledger
 from qc_plugin.batch.manifest import write_manifest
@@ -20,6 +21,7 @@ from qc_plugin.batch.plan import Plan, Shard, Todo, key_of, make_plan
 from qc_plugin.batch.pool import default_jobs, run_isolated
 from qc_plugin.batch.shelf import Shelf
 from qc_plugin.batch.spool import RESERVE_BYTES
+from qc_plugin.batch.walk import check_places
 from qc_plugin.batch.work import Workshop, quarantine
 from qc_plugin.errors import QcError, UsageError
 from qc_plugin.files import make_folder, sweep
@@ -28,6 +30,8 @@ from qc_plugin.store.address import Address
 from qc_plugin.store.s3 import S3
 
 if TYPE_CHECKING:
+    from qc_plugin.batch.found import Skipped
+    from qc_plugin.batch.leftovers import Reason
     from qc_plugin.batch.outcome import AssetOutcome
     from qc_plugin.config import RunConfig
     from qc_plugin.store.address import Place
@@ -52,6 +56,7 @@ class ScanOptions:
     ledger: Path | None = None
     executor: Literal["local", "ray"] = "local"
     keep_outcomes: bool = True  # False: memory does not grow with the catalogue
+    allow_empty: bool = False  # a place that had assets at the last scan may have none now
 
 
 @dataclass(slots=True)
@@ -59,7 +64,10 @@ class ScanResult:
     """What a scan did. `outcomes` only if they were to be kept, those done before first."""
 
     outcomes: list[AssetOutcome] = field(default_factory=list)
-    n_ignored: int = 0  # files that are not media by name
+    left_out: Counter[Reason] = field(default_factory=Counter)  # by name, why
+    skipped: list[Skipped] = field(default_factory=list)  # not searched; at most MOST_SKIPPED of `n_skipped`
+    n_skipped: int = 0
+    n_gone: int = 0  # known at the last scan, not there now
     seconds: float = 0.0
     n_reused: int = 0
     n_left: int = 0
@@ -68,6 +76,11 @@ class ScanResult:
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)  # (verdict, reason)
     codes: Counter[int] = field(default_factory=Counter)
     n_later: int = 0  # assets in a row that are for later: the fault is hardly theirs
+
+    @property
+    def n_ignored(self) -> int:
+        """Files and folders left out by name."""
+        return self.left_out.total()
 
     @property
     def exit_code(self) -> int:
@@ -114,7 +127,12 @@ def plan_scan(paths: Sequence[Place], config: RunConfig, options: ScanOptions, l
     believed = options.since_last or config.store is not None
     is_there = None if believed else lambda entry: _is_there(entry, config)
     but: list[Place] = [config.reports, *([Address.parse(config.store)] if config.store else [])]
-    return make_plan(paths, ledger, keys, shard=options.shard, is_there=is_there, but=but)
+    plan = make_plan(
+        paths, ledger, keys, shard=options.shard, is_there=is_there, but=but, ignore=config.ignore
+    )
+    if options.allow_empty:
+        plan.allow_empty()
+    return plan
 
 
 def scan(
@@ -126,6 +144,7 @@ def scan(
     """Check every asset under `paths`; finished ones are not decoded again. No asset stops the rest."""
     options = options or ScanOptions()
     started = time.monotonic()
+    check_places(paths)
     if options.executor == "ray":  # nodes have other working folders
         config = config.model_copy(update={"reports": config.reports.absolute()})
     make_folder(config.reports)
@@ -155,7 +174,9 @@ def _scan(
     run: int,
 ) -> ScanResult:
     plan = plan_scan(paths, config, options, ledger)
-    result = ScanResult(n_ignored=plan.n_ignored)
+    result = ScanResult(left_out=plan.left_out, skipped=plan.skipped, n_skipped=plan.n_skipped)
+    result.codes.update(each.exit_code for each in plan.skipped)
+    result.n_gone = forget_gone(paths, plan, ledger, options.shard)
     n_all = plan.n_todo if options.since_last else plan.n_all
     # Closed at once: when `progress` raises, workers must not live on as long as its traceback does.
     with closing(_outcomes(plan, ledger, config, options, run, result)) as outcomes:
@@ -183,7 +204,8 @@ def _outcomes(
     stop = _Stop(config, options, result)
     todo = islice(plan.todo(), options.limit)
     workers = _Workers(config, options, plan.n_todo)
-    for item, outcome in _work_through(todo, ledger, config, workers, stop, run):
+    for item, done in _work_through(todo, ledger, config, workers, stop, run):
+        outcome = if_complete(item, done)
         ledger.remember([entry_of(item, outcome, keys, run, config)])
         yield outcome
     if options.limit is not None and plan.n_todo > options.limit and not result.stopped:

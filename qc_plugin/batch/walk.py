@@ -2,79 +2,74 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qc_plugin.errors import UsageError
-from qc_plugin.store.address import Address
+from qc_plugin.batch.folders import Folders
+from qc_plugin.batch.found import Found, LeftOut, Skipped, empty, unreadable
+from qc_plugin.batch.leftovers import Leftovers
+from qc_plugin.errors import TemporaryError, UsageError
+from qc_plugin.store.address import Address, absolute
 from qc_plugin.store.s3 import S3
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Iterable, Iterator, Sequence
 
     from qc_plugin.store.address import Place
 
-# Beside media files in every catalogue; anything else is opened and judged by its content, not by its name.
-_TEXTS = {".csv", ".tsv", ".txt", ".md", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".toml", ".log", ".srt"}
-_OTHERS = {".html", ".htm", ".css", ".js", ".py", ".sh", ".vtt", ".ass", ".pdf", ".zip", ".gz", ".parquet"}
-_NOT_MEDIA = _TEXTS | _OTHERS | {".sha256", ".md5", ".sqlite", ".ds_store", ".ini", ".cfg"}
+Met = Found | LeftOut | Skipped
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Something to look at. `root`: the folder it was found in, which no link may leave; None: named by hand.
+def walk(places: Sequence[Place], *, but: Sequence[Place] = (), ignore: Sequence[str] = ()) -> Iterator[Met]:
+    """Files named, then what is below folders, sorted folder by folder, each once; then that of stores.
 
-    `state` and `n_bytes` only of an object: its listing tells them.
+    Left out by their names are `leftovers.Leftovers(ignore)`; not entered are the folders `but` (reports hold
+    pictures too). A place without any asset is `Skipped` as empty, and so is, with the reason, what cannot be
+    searched. Raises UsageError when nothing was named, or a path that does not exist.
     """
-
-    path: Place
-    root: Path | None = None
-    is_media: bool = True
-    state: str = ""
-    n_bytes: int = 0
-
-
-def walk(places: Sequence[Place], *, but: Sequence[Place] = ()) -> Iterator[Found]:
-    """Files named, then those below folders, sorted folder by folder, each once; then those of stores.
-
-    Left out are hidden entries and the folders `but` (reports hold pictures too). Raises UsageError when
-    nothing was named. A path that does not exist comes too: its row will say so.
-    """
-    if not places:
-        raise UsageError("no paths given; name files or folders, e.g. `qc-plugin scan footage/`")
-    paths = [place for place in places if isinstance(place, Path)]
-    left_out = {os.path.abspath(place) for place in but if isinstance(place, Path)}  # noqa: PTH100 - no links
+    check_places(places)
+    paths = [absolute(place) for place in places if isinstance(place, Path)]
     by_hand = dict.fromkeys(path for path in paths if not path.is_dir())
+    leftovers = Leftovers(ignore)
+    folders = Folders(
+        list(dict.fromkeys(path for path in paths if path not in by_hand)),
+        {str(absolute(place)) for place in but if isinstance(place, Path)},
+        leftovers,
+    )
     yield from map(Found, by_hand)
-    folders = dict.fromkeys(path for path in paths if path not in by_hand)
-    for folder in folders:
-        if not any(folder != other and folder.is_relative_to(other) for other in folders):
-            yield from (found for found in _below(folder, folder, left_out) if found.path not in by_hand)
+    for root, met in folders.each():
+        yield from _or_empty(root, (each for each in met if each.path not in by_hand))
     addresses = dict.fromkeys(place for place in places if isinstance(place, Address))
     if addresses:
-        store = S3()
+        store, ours = S3(), [place for place in but if isinstance(place, Address)]
         for address in (a for a in addresses if not any(_holds(other, a) for other in addresses)):
-            yield from _in_store(store, address, [place for place in but if isinstance(place, Address)])
+            yield from _or_empty(address, _in_store(store, address, ours, leftovers))
 
 
-def _below(folder: Path, root: Path, left_out: AbstractSet[str]) -> Iterator[Found]:
-    with os.scandir(folder) as entries:
-        listed = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda e: e.name)
-    for entry in listed:
-        if entry.is_dir(follow_symlinks=False):
-            if os.path.abspath(entry.path) not in left_out:  # noqa: PTH100
-                yield from _below(Path(entry.path), root, left_out)
-        elif entry.is_file():  # a link to a folder, a pipe, a socket or a device is none
-            path = Path(entry.path)
-            yield Found(path, root, path.suffix.lower() not in _NOT_MEDIA)
+def check_places(places: Sequence[Place]) -> None:
+    """Raise UsageError when nothing was named, or a path that does not exist or cannot be looked at."""
+    if not places:
+        raise UsageError("no paths given; name files or folders, e.g. `qc-plugin scan footage/`")
+    for path in (place for place in places if isinstance(place, Path)):
+        try:
+            path.stat()
+        except FileNotFoundError as error:
+            raise UsageError(
+                f"{path}: no such file or folder; check the path, and that its disk is mounted"
+            ) from error
+        except (OSError, ValueError) as error:
+            said = unreadable(path, error)
+            raise (UsageError if said.exit_code == 20 else TemporaryError)(said.text) from error
 
 
-def _is_hidden(part: str) -> bool:
-    """Of a key, in which `..` is a name like any other."""
-    return part.startswith(".") and part.strip(".") != ""
+def _or_empty(place: Place, met: Iterable[Met]) -> Iterator[Met]:
+    """All of `met`; where nothing in it is or may be an asset, that is said of `place`."""
+    is_empty = True
+    for each in met:
+        is_empty = is_empty and isinstance(each, LeftOut)
+        yield each
+    if is_empty:
+        yield empty(place)
 
 
 def _holds(folder: Address, other: Address) -> bool:
@@ -82,19 +77,17 @@ def _holds(folder: Address, other: Address) -> bool:
     return folder != other and folder.bucket == other.bucket and other.key.startswith(folder.prefix)
 
 
-def _in_store(store: S3, address: Address, but: Sequence[Address]) -> Iterator[Found]:
+def _in_store(store: S3, address: Address, but: Sequence[Address], leftovers: Leftovers) -> Iterator[Met]:
     """The object of this key, else all below the folder of this name, by key."""
-    named = store.find(address) if address.key.rstrip("/") == address.key != "" else None
-    if named is not None:
-        yield Found(address, state=named.state, n_bytes=named.n_bytes)
-        return
-    is_empty = True
-    for each in store.below(address):
-        is_empty, key = False, each.address.key
-        hidden = any(map(_is_hidden, key.removeprefix(address.prefix).split("/")))
-        ours = any(_holds(other, each.address) for other in but)
-        if not hidden and not ours:
-            is_media = each.address.suffix not in _NOT_MEDIA
-            yield Found(each.address, is_media=is_media, state=each.state, n_bytes=each.n_bytes)
-    if is_empty:
-        yield Found(address)
+    try:
+        named = store.find(address) if address.key.rstrip("/") == address.key != "" else None
+        if named is not None:
+            yield Found(address, state=named.state, n_bytes=named.n_bytes)
+            return
+        for each in store.below(address):
+            if not any(_holds(other, each.address) for other in but):
+                reason = leftovers.of_key(each.address.key.removeprefix(address.prefix))
+                found = Found(each.address, state=each.state, n_bytes=each.n_bytes)
+                yield found if reason is None else LeftOut(each.address, reason)
+    except TemporaryError as error:  # one place of many may be closed, or the store away in between
+        yield Skipped(address, "unreadable", str(error), error.exit_code)

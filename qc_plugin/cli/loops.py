@@ -65,6 +65,7 @@ def watch(
     sidecar: Annotated[
         Optional[str], typer.Option("--sidecar", help="Wait for NAME + this, e.g. .done")
     ] = None,
+    ignore: o.Ignore = None,
     until_idle: Annotated[bool, typer.Option("--until-idle", help="End when all is answered.")] = False,
 ) -> int:
     """Example: qc-plugin watch /mnt/incoming --reports /mnt/qc
@@ -74,7 +75,15 @@ def watch(
     from qc_plugin.host.watch import WatchSettings
     from qc_plugin.host.watch import watch as watch_folder
 
-    settings = WatchSettings(folder=folder, poll_s=poll, sidecar=sidecar, until_idle=until_idle)
+    known = o.settings(config, reports=reports, ignore=ignore)
+    settings = WatchSettings(
+        folder=folder,
+        poll_s=poll,
+        sidecar=sidecar,
+        ignore=known.ignore,
+        but=(known.reports,),
+        until_idle=until_idle,
+    )
 
     def run(desk: Desk, tell: Callable[[Result], None], stop: threading.Event) -> None:
         watch_folder(desk, settings, tell=tell, stop=stop)

@@ -21,6 +21,9 @@ Backend = Annotated[Optional[str], typer.Option("--backend", help="auto, openvin
 Precision = Annotated[Optional[str], typer.Option("--precision", help="auto, f32, bf16, f16 or int8.")]
 Threads = Annotated[Optional[int], typer.Option("--threads", help="Threads per worker.")]
 LimitProfile = Annotated[Optional[str], typer.Option("--limits", help="strict, default or trusted.")]
+Ignore = Annotated[
+    Optional[str], typer.Option("--ignore", help="Globs of names to leave out, e.g. 'Extras/,*-trailer.*'.")
+]
 Sandbox = Annotated[Optional[str], typer.Option("--sandbox", help="required, preferred or off (bubblewrap).")]
 ConfigFile = Annotated[Optional[Path], typer.Option("--config", help="Settings file (TOML).")]
 NoSheet = Annotated[bool, typer.Option("--no-sheet", help="Write no HTML sheet and no stills.")]

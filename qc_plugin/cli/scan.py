@@ -13,6 +13,7 @@ import typer
 
 from qc_plugin.cli import options as o
 from qc_plugin.cli.screen import err, out, print_plan, print_scan, scan_progress
+from qc_plugin.cli.skipped import print_skipped
 from qc_plugin.errors import TemporaryError, UsageError
 from qc_plugin.store.address import given_place
 
@@ -52,6 +53,10 @@ def scan(
         str, typer.Option("--executor", help="local, or ray: on the cluster RAY_ADDRESS names.")
     ] = "local",
     ledger: Ledgers = None,
+    ignore: o.Ignore = None,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Nothing where assets were: they were deleted.")
+    ] = False,
     reader: o.Reader = None,
     backend: o.Backend = None,
     precision: o.Precision = None,
@@ -80,6 +85,7 @@ def scan(
         rules=rules,
         sample=sample,
         reports=reports,
+        ignore=ignore,
         jobs=None if jobs == "auto" else jobs,
         reader=reader,
         backend=backend,
@@ -96,6 +102,7 @@ def scan(
         ledger=ledger,
         executor="ray" if executor == "ray" else "local",
         keep_outcomes=False,
+        allow_empty=allow_empty,
     )
     as_json = as_json or not out.is_terminal
     places = [given_place(path) for path in paths]
@@ -127,6 +134,7 @@ def _run(paths: list[Place], run: RunConfig, options: ScanOptions, fail_on: str,
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise TemporaryError("the reader of our output went away; run the same command to go on") from None
     print_scan(result, to=err if as_json else out)
+    print_skipped(result, to=err if as_json else out, as_json=as_json)
     (err if as_json else out).print(f"reports: {run.store or run.reports}", soft_wrap=True)
     return _exit_code(result, fail_on)
 
@@ -150,8 +158,10 @@ def _show_plan(paths: list[Place], run: RunConfig, options: ScanOptions, *, as_j
     jobs = run.jobs or max(1, (os.cpu_count() or 2) // 2)
     estimate = plan.estimated_s(cost, jobs)
     if as_json:
-        counts = {"counts": dict(plan.counts), "bytes": dict(plan.n_bytes), "estimated_s": estimate}
-        print(json.dumps({"schema": "qc.plan/1", "todo": plan.n_todo, "ignored": plan.n_ignored, **counts}))
+        counts = {"counts": plan.counts, "bytes": plan.n_bytes, "estimated_s": estimate}
+        names = {"ignored": plan.n_ignored, "left_out": plan.left_out, "skipped": plan.n_skipped}
+        print(json.dumps({"schema": "qc.plan/1", "todo": plan.n_todo, **names, **counts}))
     else:
         print_plan(plan, estimate, jobs)
+    print_skipped(plan, to=err if as_json else out, as_json=as_json)
     return 0

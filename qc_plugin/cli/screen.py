@@ -104,8 +104,8 @@ def print_scan(result: ScanResult, to: Console = out) -> None:
             to.print(f"  {n} {verdict}: {_REASONS.get(reason, reason)}", soft_wrap=True)
     if result.n_reused:
         to.print(f"{result.n_reused} were done already under the same rules and engines")
-    if result.n_ignored:
-        to.print(f"{_files(result.n_ignored)} by name, left out")
+    if result.n_gone:
+        to.print(f"{_assets(result.n_gone)} of the last scan not there any more: their reports stay")
     if result.stopped:
         why = f"ended early, by {result.stopped}: {_assets(result.n_left)} left"
         to.print(f"{why}; the same command goes on", soft_wrap=True)
@@ -113,10 +113,6 @@ def print_scan(result: ScanResult, to: Console = out) -> None:
 
 def _assets(n: int) -> str:
     return f"{n} asset" if n == 1 else f"{n} assets"
-
-
-def _files(n: int) -> str:
-    return "1 file that is no media" if n == 1 else f"{n} files that are no media"
 
 
 def _one_line(outcome: AssetOutcome) -> None:
@@ -133,7 +129,7 @@ def print_plan(plan: Plan, estimated_s: float | None, jobs: int) -> None:
         if plan.counts[reason]:
             n_bytes = plan.n_bytes[reason]
             out.print(f"{plan.counts[reason]:8} {text}, {n_bytes / 1e9:.2f} GB", soft_wrap=True)
-    out.print(f"{plan.counts['done']:8} done already; {_files(plan.n_ignored)} by name")
+    out.print(f"{plan.counts['done']:8} done already")
     if estimated_s is None:
         out.print("how long it takes is not known: nothing was checked here yet")
     else:

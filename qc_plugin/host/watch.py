@@ -6,36 +6,42 @@ Polling, not notifications: they do not arrive from network shares, where watch 
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qc_plugin.batch.plan import find_files
-from qc_plugin.errors import UsageError
+from qc_plugin.batch.found import Found, Skipped
+from qc_plugin.batch.walk import walk
+from qc_plugin.errors import QcError, UsageError
 from qc_plugin.host.answer import lasting
 from qc_plugin.host.event import PROTOCOL, Event
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from qc_plugin.host.desk import Desk
     from qc_plugin.host.result import Result
 
-# Names that uploaders and browsers use for files that are not finished.
-_UNFINISHED = (".part", ".partial", ".tmp", ".temp", ".filepart", ".crdownload", ".upload", "~")
+log = logging.getLogger(__name__)
 _LONGEST_WAIT_S = 3600.0
 Token = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchSettings:
-    """How to look at a folder. `sidecar`: take a file only when one with this suffix added lies beside it."""
+    """How to look at a folder. `sidecar`: take a file only when one with this suffix added lies beside it.
+
+    `ignore`: globs of names to leave alone, beside what every scan leaves out; `but`: folders not entered.
+    """
 
     folder: Path
     poll_s: float = 5.0
     sidecar: str | None = None
+    ignore: tuple[str, ...] = ()
+    but: tuple[Path, ...] = ()
     until_idle: bool = False
 
 
@@ -44,6 +50,7 @@ class _State:
     seen: dict[Path, Token] = field(default_factory=dict)  # as of the last look
     done: dict[Path, Token] = field(default_factory=dict)  # answered for good
     failed: dict[Path, tuple[int, float]] = field(default_factory=dict)  # tries, and when to try again
+    told: set[str] = field(default_factory=set)  # what could not be searched at the last look
 
 
 def watch(
@@ -81,19 +88,36 @@ def file_event(path: Path, token: Token) -> Event:
 def _look(settings: WatchSettings, state: _State) -> list[tuple[Path, Token]]:
     """Files that did not change since the last look and are not answered yet; remembers this look."""
     now: dict[Path, Token] = {}
-    for path in find_files([settings.folder]).assets:
-        token = _token(path)
-        if (
-            token is not None
-            and not path.name.lower().endswith(_UNFINISHED)
-            and _announced(path, settings.sidecar)
-        ):
-            now[path] = token
+    try:
+        for path in _files(settings, state):
+            token = _token(path)
+            if token is not None and _announced(path, settings.sidecar):
+                now[path] = token
+    except QcError as error:  # the folder itself is away for a while: nothing that was answered is forgotten
+        _tell_once(state, {str(error)})
+        return []
     steady = [(path, token) for path, token in now.items() if state.seen.get(path) == token]
     state.seen = now
-    for path in [p for p in state.done if p not in now]:
+    for path in [p for p in state.done if p not in now and not state.told]:
         del state.done[path]
     return [(p, t) for p, t in steady if state.done.get(p) != t and _due(state, p)]
+
+
+def _files(settings: WatchSettings, state: _State) -> Iterator[Path]:
+    """What a scan would take; what cannot be searched is told when it is new."""
+    troubles = set()
+    for met in walk([settings.folder], but=settings.but, ignore=settings.ignore):
+        if isinstance(met, Found) and isinstance(met.path, Path):
+            yield met.path
+        elif isinstance(met, Skipped) and met.kind != "empty":
+            troubles.add(met.text)
+    _tell_once(state, troubles)
+
+
+def _tell_once(state: _State, troubles: set[str]) -> None:
+    for text in sorted(troubles - state.told):
+        log.warning("%s", text)
+    state.told = troubles
 
 
 def _note(state: _State, path: Path, token: Token, *, final: bool) -> None:

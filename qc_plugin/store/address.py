@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -98,3 +100,18 @@ def given_place(text: str) -> Place:
 def place_of(text: str) -> Place:
     """The address or the path that `text` names. Raises UsageError for an address without a bucket."""
     return Address.parse(text) if text.startswith("s3://") else Path(text)
+
+
+def absolute(path: Path) -> Path:
+    """`path` from the root of the file system on; links in it stay, but for those before a `..`.
+
+    So that two folders' `a.mp4` are two names, in reports and in the ledger. Where the working folder is
+    gone, a relative path stays as it is.
+    """
+    parts = path.parts
+    with suppress(FileNotFoundError):
+        if ".." in parts:  # after a link, `..` is the parent of where it leads to
+            end = len(parts) - parts[::-1].index("..")
+            return Path(os.path.realpath(Path(*parts[:end])), *parts[end:])
+        return path.absolute()
+    return path

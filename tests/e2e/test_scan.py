@@ -40,12 +40,8 @@ def test_new_rules_give_new_reports_beside_the_old(qc, catalogue, tmp_path):
     assert len({m["provenance"]["measure_key"] for m in metas}) == 1
 
 
-def test_a_missing_path_does_not_stop_the_rest(qc, catalogue):
+def test_a_missing_path_is_said_before_anything_is_done(qc, catalogue, tmp_path):
     done = qc("scan", catalogue / "deep", catalogue / "gone.mov", "--reports", "out", "--json")
-    verdicts = {
-        json.loads(line)["path"].rsplit("/", 1)[1]: json.loads(line)["verdict"]
-        for line in done.stdout.splitlines()
-    }
-    assert verdicts["gone.mov"] == "error"
-    assert verdicts["poster.png"] != "error"
-    assert done.returncode == 20
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "gone.mov: no such file or folder; check the path" in done.stderr
+    assert not (tmp_path / "out").exists()

@@ -13,6 +13,8 @@ from qc_plugin.config import RunConfig
 from qc_plugin.errors import ConfigError, UsageError
 from qc_plugin.report.read import read_meta
 from qc_plugin.store.address import Address, place_of
+from tests.faults.stub_worker import asset
+from tests.support.object_store import error
 
 HOSTILE = [
     "../../etc/passwd.png",
@@ -42,7 +44,7 @@ def test_a_prefix_is_scanned_and_nothing_stays_here(bucket, config):
     result = scan([place_of(f"s3://{bucket.name}/in")], config)
     assert [o.path for o in result.outcomes] == [f"s3://{bucket.name}/in/{k}" for k in ("a.png", "b/c.png")]
     assert result.verdicts == {"accept": 2}
-    assert result.n_ignored == 1
+    assert result.left_out == {"no_media": 1, "hidden": 1}
     assert sorted(o.address for o in result.outcomes) == [
         f"s3://{bucket.name}/{key}" for key in reports(bucket)
     ]
@@ -208,8 +210,40 @@ def test_what_is_not_there_is_said(bucket, config):
         check(Address(bucket.name, "absent.png"), config)
     with pytest.raises(UsageError, match="NoSuchBucket"):
         scan([place_of("s3://no-such-bucket-here/x")], config)
-    (row,) = scan([place_of(f"s3://{bucket.name}/absent.png")], config).outcomes
-    assert (row.exit_code, row.path) == (20, f"s3://{bucket.name}/absent.png")
+    with pytest.raises(UsageError, match=r"absent\.png: no such object or folder; check bucket and key"):
+        scan([place_of(f"s3://{bucket.name}/absent.png")], config)
+
+
+def test_row_23_a_prefix_that_lost_all_its_objects_is_loud_and_forgets_nothing(bucket, config):
+    bucket.put("in/a.png")
+    place = place_of(f"s3://{bucket.name}/in")
+    scan([place], config)
+    bucket.s3.delete_object(Bucket=bucket.name, Key="in/a.png")
+    result = scan([place], config)
+    assert (result.exit_code, [each.kind for each in result.skipped]) == (75, ["empty"])
+    assert "is it mounted?" in result.skipped[0].text
+    allowed = scan([place], config, options=ScanOptions(allow_empty=True))
+    assert (allowed.exit_code, allowed.n_gone) == (0, 1)
+
+
+def test_row_22_leftovers_of_media_servers_in_a_store(bucket, config):
+    for key in ("in/@eaDir/x.png", "in/a.nfo", "in/a.mkv.part", "in/a.png", "in/@eaDir.png"):
+        bucket.put(key)
+    result = scan([place_of(f"s3://{bucket.name}/in")], config)
+    assert [Path(o.path).name for o in result.outcomes] == ["@eaDir.png", "a.png"]
+    assert result.left_out == {"system": 1, "no_media": 1, "unfinished": 1}
+
+
+def test_row_04_a_closed_prefix_is_named_and_the_rest_goes_on(bucket, config, way, tmp_path):
+    asset(tmp_path / "media/b.png")
+    way.fail("GET", f"/{bucket.name}", error(403, "AccessDenied"))  # the listing
+    result = scan([place_of(f"s3://{bucket.name}/closed"), tmp_path / "media"], config)
+    assert result.verdicts == {"accept": 1}
+    assert (result.exit_code, [str(each.path) for each in result.skipped]) == (
+        75,
+        [f"s3://{bucket.name}/closed"],
+    )
+    assert "access refused" in result.skipped[0].text
 
 
 @pytest.mark.parametrize("text", ["s3://", "s3:///key", "s3://bad bucket/x", "s3://../x"])
