@@ -83,7 +83,7 @@ def test_every_setting_has_its_line_with_variable_and_default():
         line = next(line for line in table.splitlines() if line.startswith(f"| `{name}` "))
         cells = [cell.strip() for cell in line.split("|")]
         assert cells[2] == f"`QC_{name.upper()}`"
-        if field.default is not None:
+        if field.default not in (None, ()):
             default = str(field.default).lower() if isinstance(field.default, bool) else field.default
             assert cells[3].strip("`") == str(default).removesuffix(".0"), name
         for choice in get_args(field.annotation):
