@@ -12,7 +12,7 @@ from av.stream import Disposition
 
 from qc_plugin.decode.encryption import refuse_encrypted
 from qc_plugin.decode.sample_entries import video_entries
-from qc_plugin.decode.segments import why_no_pictures
+from qc_plugin.decode.segments import is_fragmented, why_no_pictures
 from qc_plugin.decode.sniff import demuxer_of, read_head, sniff_kind
 from qc_plugin.decode.stream_clock import joined_length_s
 from qc_plugin.errors import LimitExceeded, UnsupportedAsset
@@ -105,7 +105,7 @@ def stream_end_s(container: InputContainer, stream: VideoStream) -> tuple[float 
     """
     start = float((stream.start_time or 0) * (stream.time_base or Fraction(0)))
     if stream.duration and stream.time_base:
-        return start + float(stream.duration * stream.time_base), True
+        return start + float((stream.duration - _counted_before(container, stream)) * stream.time_base), True
     tagged = _clock_s(stream.metadata.get("DURATION", ""))
     if tagged:
         return tagged, True
@@ -118,6 +118,13 @@ def why_no_frame(path: str | Path, n_errors: int) -> str:
     """Why a video gave no frame and what to do, to follow its name."""
     broken = f"holds no frame that can be decoded ({n_errors} broken packets): export it again."
     return why_no_pictures(path) or broken
+
+
+def _counted_before(container: InputContainer, stream: VideoStream) -> int:
+    """Ticks before the first picture that `stream.duration` counts: of MP4 in fragments it is the end."""
+    if not is_fragmented(path_of(container)) or not stream.index_entries:
+        return 0
+    return max(0, stream.index_entries[0].timestamp)
 
 
 def _check(container: InputContainer, name: str, limits: Limits, joined_s: float | None) -> None:

@@ -16,6 +16,12 @@ _TRACKS: Final = b"\x16\x54\xae\x6b"
 _MAX_INIT_BYTES: Final = 1 << 20
 
 
+def is_fragmented(path: str | Path) -> bool:
+    """Whether an MP4 announces fragments; False for other files."""
+    with Path(path).open("rb") as file:
+        return any(True for _ in boxes_at(file, 0, file.seek(0, 2), (b"moov", b"mvex")))
+
+
 def why_no_pictures(path: str | Path) -> str | None:
     """What a file without usable pictures is and the fix, to follow its name; None where it is no segment."""
     with Path(path).open("rb") as file:
@@ -29,7 +35,7 @@ def why_no_pictures(path: str | Path) -> str | None:
             is_init = end <= _MAX_INIT_BYTES and _TRACKS in start and CLUSTER not in start
             return _INIT.format("Matroska header") if is_init else None
         kinds = {kind for kind, _, _ in boxes(file, 0, end)}
-        has_fragments = any(True for _ in boxes_at(file, 0, end, (b"moov", b"mvex")))
+    has_fragments = is_fragmented(path)
     found = [kind.decode() for kind in _FRAGMENT_BOXES if kind in kinds]
     if b"moov" not in kinds and found:
         return f"is one segment of a stream ({'/'.join(found)}) without its init segment: {_FIX}."

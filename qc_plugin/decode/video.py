@@ -48,7 +48,7 @@ _EARLY_S = 1.0  # less than this missing at the end is rounding in the container
 _IGNORES_SKIP = frozenset(
     {"vp8", "vp9"}
 )  # decoders that decode all frames even when asked for key frames only
-_LONGEST_STATED_S = 1.0  # a last frame said to last longer is a muxer's guess
+_LONGEST_STATED_S = 1.0  # a last frame said to last longer is believed where the stated end agrees
 
 
 class PyavReader:
@@ -61,6 +61,7 @@ class PyavReader:
         self._path, self._name = Path(path), Path(path).name
         self._limits = limits
         self._n_packets = self._n_decoded = self._n_errors = self._n_corrupt = 0
+        self._n_errors_before = 0  # the last frame that came
         self._ended_early = self._started = False
         self._decoded_s = self._first_s = 0.0
         self._last_packet_s: float | None = None
@@ -137,8 +138,7 @@ class PyavReader:
                 yield held
             held = frame
         if held is not None:
-            plausible = 0 < held.stated_s <= _LONGEST_STATED_S
-            held.duration_s = held.stated_s if plausible else self._timeline.frame_s
+            held.duration_s = self._last_duration_s(held)
             end_s = held.pts_s + held.duration_s
             self._decoded_s = end_s - self._first_s
             self._ended_early = self._is_early(end_s, keyframes_only)
@@ -212,10 +212,13 @@ class PyavReader:
 
     def _decode(self, packet: Packet[Stream]) -> list[VideoFrame]:
         try:
-            return self._stream.codec_context.decode(packet)
+            frames = self._stream.codec_context.decode(packet)
         except av.error.FFmpegError:
             self._n_errors += 1
             return []
+        if frames and packet.size:  # what the decoder still holds at the end came before
+            self._n_errors_before = self._n_errors
+        return frames
 
     def _raw(self, keyframes_only: bool) -> Iterator[VideoFrame]:
         """Frames as the decoder gives them, those already peeked at first."""
@@ -275,9 +278,19 @@ class PyavReader:
         if self._end_s is None or (self._clock is not None and self._clock.n_joined):
             return False  # no end is stated, or one on a clock that jumped
         origin_s = self._timeline.start_s or 0.0
-        if self._last_packet_s is not None and (keyframes_only or not self._end_is_own):
+        # The last frame may be shown for long: what counts is whether all packets came and could be decoded.
+        all_decoded = self._n_errors == self._n_errors_before
+        if self._last_packet_s is not None and (all_decoded or keyframes_only or not self._end_is_own):
             came_s = max(came_s, self._last_packet_s - origin_s)
         return self._end_s - origin_s - came_s > _EARLY_S
+
+    def _last_duration_s(self, last: PyavFrame) -> float:
+        """How long the last frame is shown: as stated, where that is short or ends where the video does."""
+        if self._end_s is None or last.stated_s <= _LONGEST_STATED_S:
+            plausible = 0 < last.stated_s <= _LONGEST_STATED_S
+        else:
+            plausible = last.pts_s + last.stated_s <= self._end_s - (self._timeline.start_s or 0.0) + _EARLY_S
+        return last.stated_s if plausible else self._timeline.frame_s
 
 
 def _wanted(frames: list[VideoFrame], keyframes_only: bool) -> Iterator[VideoFrame]:
