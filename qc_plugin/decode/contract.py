@@ -47,6 +47,11 @@ class DecodedFrame(Protocol):
         ...
 
     @property
+    def is_corrupt(self) -> bool:
+        """Whether the decoder marked it as damaged or concealed a part of it."""
+        ...
+
+    @property
     def preview(self) -> Preview:
         """Small luma and chroma, made on first use without RGB, then kept."""
         ...

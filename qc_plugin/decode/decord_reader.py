@@ -47,6 +47,7 @@ class DecordFrame:
     reader: DecordReader
     rgb: NDArray[np.uint8] | None
     pts: int | None = None
+    is_corrupt: bool = False  # decord does not tell
     made_preview: Preview | None = None
 
     @property

@@ -38,6 +38,7 @@ class PyavFrame:
         "_source",
         "duration_s",
         "index",
+        "is_corrupt",
         "is_key",
         "pts",
         "pts_s",
@@ -53,6 +54,7 @@ class PyavFrame:
         self.duration_s = 0.0
         self.pts = pts
         self.is_key = bool(frame.key_frame)
+        self.is_corrupt = bool(frame.is_corrupt)
         self.time_base = frame.time_base or Fraction(1)
         self.stated_s = float(frame.duration * self.time_base) if frame.duration else 0.0
         self._source = source

@@ -107,8 +107,9 @@ class _Sender:
             "luma": preview.luma.shape,
             "chroma": preview.chroma.shape,
             "rows": preview.rows.shape,
-            "errors": stats.n_errors,
+            "errors": look.n_lost,
             "corrupt": stats.n_corrupt,
+            "is_corrupt": look.corrupt,
         }
         if frame is not None:
             said["rgb"] = {"pts": frame.pts, "time_base": frame.time_base, "duration_s": frame.duration_s}

@@ -13,16 +13,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from qc_plugin.decode import Limits, VideoReader
+    from qc_plugin.decode import DecodedFrame, Limits, VideoReader
     from qc_plugin.types import AssetKind, Frame, MediaInfo, Preview
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One decoded frame: always its preview, its RGB where it was wanted."""
+    """One decoded frame: always its preview, its RGB where it was wanted.
+
+    `corrupt`: the decoder says that it is not as it was made. `n_lost` counts packets without a frame so far.
+    """
 
     preview: Preview
     frame: Frame | None
+    corrupt: bool = False
+    n_lost: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +99,7 @@ class _Video:
         decoded = self._reader.decoded(plan.keyframes_only)
         if wanted.indices is None:
             for frame, chosen in select(decoded, plan, info=self._reader.info):
-                yield Look(frame.preview, frame.to_frame() if chosen else None)
+                yield self._look(frame, with_rgb=chosen)
                 frame.release()
             return
         indices = set(wanted.indices)
@@ -102,10 +107,14 @@ class _Video:
         last = max(beside, default=0)
         for frame in decoded:
             if frame.index in beside:
-                yield Look(frame.preview, frame.to_frame() if frame.index in indices else None)
+                yield self._look(frame, with_rgb=frame.index in indices)
             frame.release()
             if frame.index >= last:
                 return
+
+    def _look(self, frame: DecodedFrame, *, with_rgb: bool) -> Look:
+        rgb = frame.to_frame() if with_rgb else None
+        return Look(frame.preview, rgb, frame.is_corrupt, self._reader.stats.n_errors)
 
 
 class _Artwork:

@@ -48,6 +48,7 @@ class LookSaid(_Said):
     rows: tuple[Annotated[int, Field(ge=1, le=1 << 16)], Annotated[int, Field(ge=1, le=STRIPS_PX)]]
     errors: Count
     corrupt: Count
+    is_corrupt: bool
     rgb: Picture | None = None
 
     def shapes(self) -> tuple[tuple[int, ...], ...]:

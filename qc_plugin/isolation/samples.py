@@ -176,7 +176,7 @@ class Samples:
         n_decoded = said.index + 1
         self._stats = DecodeStats(n_decoded=n_decoded, n_errors=said.errors, n_corrupt=said.corrupt)
         self._tell_free(said.slot)
-        return Look(preview, frame)
+        return Look(preview, frame, said.is_corrupt, said.errors)
 
     def _frame(self, said: LookSaid) -> Frame:
         assert said.rgb is not None

@@ -86,6 +86,7 @@ def _judge(asset: Asset, measured: Measured, rules: RuleSet, provenance: Provena
             frames_decoded=stats.n_decoded,
             frames_scored=len(judged.frames),
             frames_lost=stats.n_errors,
+            frames_corrupt=stats.n_corrupt,
             rules_skipped=judged.rules_skipped,
         ),
         provenance=replace(provenance, decoder=media.decoder, sandbox=measured.sandbox),

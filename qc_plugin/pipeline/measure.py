@@ -19,6 +19,7 @@ from qc_plugin.pipeline.seen import Sampled, seen
 from qc_plugin.scoring.measures import FrameFacts, MeasureLimits, score_frame
 from qc_plugin.stages.ahead import Ahead
 from qc_plugin.stages.clipping import clipped_of_regions
+from qc_plugin.stages.damage import DamageCounter
 from qc_plugin.stages.detectors import Detectors
 from qc_plugin.stages.lost_faces import LostFaces
 from qc_plugin.stages.optical_flow import judge_by_motion
@@ -112,11 +113,11 @@ def measure_video(asset: Asset, engines: Engines, config: RunConfig, watch: Watc
     The caller closes the pictures. Raises AssetError when it cannot be decoded, TemporaryError when it was
     stopped before a frame was scored.
     """
-    shots = ShotDetector()
+    shots, damage = ShotDetector(), DamageCounter()
     measured = Measured(PictureSpool())
     try:
         with _opened(asset, config) as samples:
-            with Ahead(_sampled(samples.looks(), shots), AHEAD) as ahead:
+            with Ahead(_sampled(samples.looks(), shots, damage), AHEAD) as ahead:
                 for batch in _batches(ahead, BATCH):
                     if watch is not None and not watch(_share_done(measured, samples.info)):
                         measured.stopped = True
@@ -134,7 +135,7 @@ def measure_video(asset: Asset, engines: Engines, config: RunConfig, watch: Watc
         raise UnsupportedAsset(
             f"{asset.path}: no frame could be decoded; check that the file plays, or replace it"
         )
-    measured.scores = _place(measured.scores, shots.finish())
+    measured.scores = _place(measured.scores, shots.finish(), damage)
     return measured
 
 
@@ -156,7 +157,7 @@ def measure_artwork(
         raise TemporaryError(f"{asset.path}: stopped before it was scored; allow more time")
     measured = Measured(PictureSpool())
     with _opened(asset, config) as samples:
-        batch = list(_sampled(samples.looks(), ShotDetector()))
+        batch = list(_sampled(samples.looks(), ShotDetector(), DamageCounter()))
         _note(measured, samples)
     measured.scores = with_extra(score_samples(batch, engines, measured), [s.frame for s in batch], config)
     return measured
@@ -173,10 +174,11 @@ def _opened(asset: Asset, config: RunConfig) -> AbstractContextManager[Samples |
     )
 
 
-def _sampled(looks: Iterable[Look], shots: ShotDetector) -> Iterator[Sampled]:
+def _sampled(looks: Iterable[Look], shots: ShotDetector, damage: DamageCounter) -> Iterator[Sampled]:
     """The frames to score; every other frame is seen by the shot detector only and never became RGB."""
     for look in seen(looks):
         shots.update(look.preview)
+        damage.update(look.preview.pts_s, corrupt=look.corrupt, n_lost=look.n_lost)
         if look.frame is not None:
             yield Sampled.of(look.frame, look)
 
@@ -244,7 +246,7 @@ def _measure(sample: Sampled, blur: BlurMap, regions: list[Region], measured: Me
     )
 
 
-def _place(scores: list[FrameScore], shots: Shots) -> list[FrameScore]:
+def _place(scores: list[FrameScore], shots: Shots, damage: DamageCounter) -> list[FrameScore]:
     """Give every frame its shot, its distance to an edge, its likeness to the frame before, and tracks."""
     tracked = track(
         [[r.region for r in score.regions] for score in scores],
@@ -253,7 +255,10 @@ def _place(scores: list[FrameScore], shots: Shots) -> list[FrameScore]:
     )
     placed = []
     for n, (score, regions) in enumerate(zip(scores, tracked, strict=True)):
-        extra = {"shot_edge_s": shots.edge_s_at(score.pts_s)}
+        extra = {
+            "shot_edge_s": shots.edge_s_at(score.pts_s),
+            "corrupt_fraction": damage.share_at(score.pts_s),
+        }
         if n:
             extra["similarity_prev"] = similarity(scores[n - 1].phash, score.phash)
         skipped = {name: why for name, why in score.skipped.items() if name not in extra}

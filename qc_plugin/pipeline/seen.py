@@ -23,12 +23,15 @@ if TYPE_CHECKING:
 class Seen:
     """One decoded frame: its preview, its RGB where it was wanted, and then what its motion says of blur.
 
-    `odds` as `stages.optical_flow.odds_of_blur` gives them: None for a picture, and where it cannot be told.
+    `corrupt` and `n_lost` as in `Look`. `odds` as `stages.optical_flow.odds_of_blur` gives them: None for a
+    picture, and where it cannot be told.
     """
 
     preview: Preview
     frame: Frame | None
     odds: NDArray[np.float32] | None
+    corrupt: bool = False
+    n_lost: int = 0
 
 
 def seen(looks: Iterable[Look]) -> Iterator[Seen]:
@@ -55,10 +58,10 @@ def seen(looks: Iterable[Look]) -> Iterator[Seen]:
 
 def _seen(look: Look, before: Preview | None, after: Preview | None) -> Seen:
     if look.frame is None:
-        return Seen(look.preview, None, None)
+        return Seen(look.preview, None, None, look.corrupt, look.n_lost)
     moved = displacement(look.preview, (before, after))
     odds = None if moved is None else odds_of_blur(moved, look.frame.rgb)
-    return Seen(look.preview, look.frame, odds)
+    return Seen(look.preview, look.frame, odds, look.corrupt, look.n_lost)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,4 +78,5 @@ class Sampled:
     def of(cls, frame: Frame, look: Seen) -> Sampled:
         """`frame` of that look, measured cheaply."""
         preview = look.preview
-        return cls(frame, measure_preview(preview), perceptual_hash(preview), preview.luma, look.odds)
+        technical = {**measure_preview(preview), "corrupt": float(look.corrupt)}
+        return cls(frame, technical, perceptual_hash(preview), preview.luma, look.odds)

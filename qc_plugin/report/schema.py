@@ -54,6 +54,10 @@ FRAME_MEASURES: dict[str, MeasureColumn] = _BLUR | {
     "clipped_fraction": MeasureColumn("share", 0, 1, "higher", "pixels at black or white"),
     "bar_fraction": MeasureColumn("share", 0, 1, "higher", "area of black bars"),
     "comb_ratio": MeasureColumn("ratio", 0, None, "higher", "interlace combing"),
+    "corrupt": MeasureColumn("count", 0, 1, "higher", "1: the decoder marked the frame as damaged"),
+    "corrupt_fraction": MeasureColumn(
+        "share", 0, 1, "higher", "frames within 2.5 s that are damaged or lost"
+    ),
     "shot_edge_s": MeasureColumn("s", 0, None, "lower", "time to the nearest cut, fade or dissolve"),
     "similarity_prev": MeasureColumn("share", 0, 1, "neither", "likeness to the scored frame before"),
     "sharp_face_count": MeasureColumn("count", 0, None, "lower", "faces that are free of motion blur"),

@@ -180,6 +180,8 @@ def _coverage(report: AssetReport) -> str:
         else "The video"
     )
     lost = "none lost" if not coverage.frames_lost else f"{counted(coverage.frames_lost, 'frame')} lost"
+    if coverage.frames_corrupt:
+        lost += f", {counted(coverage.frames_corrupt, 'frame')} damaged"
     return (
         f"{seen} decoded; {coverage.frames_scored:,} of {counted(coverage.frames_decoded, 'frame')} "
         f"scored ({report.provenance.sample}), {lost}."

@@ -116,6 +116,7 @@ def _said(name: str, value: float, *, more: bool) -> str:
         "share_rejected": "of the judged frames are rejected",
         "share_review": "of the judged frames need a look",
         "share_excluded": "of the frames are left out",
+        "share_corrupt": "of the frames are damaged or lost",
     }[name]
     return f"{only}{_percent(value)} {what}"
 

@@ -1,4 +1,4 @@
-"""What is measured, in which unit and direction, and how one frame gets its numbers. Pure numpy.
+"""How one frame gets its numbers. Pure numpy.
 
 A measure that cannot be taken is absent, never zero, and `skipped` says why in words.
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from qc_plugin.scoring.blur import BLUR_MEASURES, blur_mask, region_blur, too_flat
+from qc_plugin.scoring.measure_table import MEASURES, Measure
 from qc_plugin.types import BlurMap, Box, FrameScore, Region, RegionKind, RegionScore
 
 if TYPE_CHECKING:
@@ -24,100 +25,6 @@ __all__ = [
     "region_blur",
     "score_frame",
 ]
-
-Worse = Literal["higher", "lower", "neither"]
-Where = Literal["frame", "region", "both"]
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """A number with its unit, range (`high` None: no upper end) and the direction that is worse.
-
-    `says` is its part of a sentence: "{value} is motion-blurred".
-    """
-
-    name: str
-    unit: Literal["share", "score", "count", "s", "ratio"]
-    low: float
-    high: float | None
-    worse: Worse
-    where: Where
-    text: str
-    says: str
-
-
-_ALL = (
-    Measure(
-        "blur_coverage", "share", 0, 1, "higher", "both",
-        "share that is motion-blurred, weighted by evidence", "{value} is motion-blurred",
-    ),
-    Measure(
-        "blur_severity_mean", "share", 0, 1, "higher", "both",
-        "mean blur extent where blurred, of 24 px", "mean blur strength {value}",
-    ),
-    Measure(
-        "blur_severity_p95", "share", 0, 1, "higher", "both",
-        "95th percentile of the blur extent where blurred, of 24 px", "strongest blur {value}",
-    ),
-    Measure(
-        "blur_probability", "share", 0, 1, "higher", "both",
-        "mean probability of motion blur, weighted by evidence", "motion blur is {value} likely",
-    ),
-    Measure(
-        "evidence", "share", 0, 1, "neither", "both",
-        "how far blur could be seen at all (flat areas: low)", "evidence {value}",
-    ),
-    Measure(
-        "sharpness", "score", 0, 1, "lower", "both",
-        "fine detail against coarse detail", "sharpness {value}",
-    ),
-    Measure("count", "count", 0, None, "neither", "region", "number of regions selected", "{value} found"),
-    Measure(
-        "area_fraction", "share", 0, 1, "neither", "region",
-        "area of the box in the frame", "takes {value} of the frame",
-    ),
-    Measure(
-        "height", "share", 0, 1, "neither", "region",
-        "height of the box in the frame", "height is {value} of the frame",
-    ),
-    Measure(
-        "confidence", "score", 0, 1, "lower", "region",
-        "how sure the detector is", "detected with confidence {value}",
-    ),
-    Measure(
-        "sharp_face_count", "count", 0, None, "lower", "frame",
-        "faces that are sharp and free of motion blur", "sharp faces: {value}",
-    ),
-    Measure(
-        "luma_mean", "share", 0, 1, "neither", "frame",
-        "mean luma, of white", "mean brightness {value}",
-    ),
-    Measure(
-        "luma_p90", "share", 0, 1, "neither", "frame",
-        "90th percentile of luma, of white", "nine tenths are darker than {value} of white",
-    ),
-    Measure(
-        "clipped_fraction", "share", 0, 1, "higher", "both",
-        "pixels clipped to black or white", "{value} is clipped to black or white",
-    ),
-    Measure(
-        "bar_fraction", "share", 0, 1, "higher", "frame",
-        "area of black bars", "{value} is black bars",
-    ),
-    Measure(
-        "comb_ratio", "ratio", 0, None, "higher", "frame",
-        "interlace combing", "interlace combing {value}",
-    ),
-    Measure(
-        "shot_edge_s", "s", 0, None, "lower", "frame",
-        "time to the nearest cut, fade or dissolve", "{value} to the nearest cut or fade",
-    ),
-    Measure(
-        "similarity_prev", "share", 0, 1, "neither", "frame",
-        "likeness to the sampled frame before", "{value} like the sampled frame before",
-    ),
-)  # fmt: skip
-MEASURES: dict[str, Measure] = {measure.name: measure for measure in _ALL}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +46,8 @@ class MeasureLimits:
 class FrameFacts:
     """What is known of a sampled frame before its regions and blur: identity, time, place, cheap measures.
 
-    `technical` holds luma_mean, luma_p90, clipped_fraction, bar_fraction, comb_ratio (any may be missing).
+    `technical` holds luma_mean, luma_p90, clipped_fraction, bar_fraction, comb_ratio, corrupt (any may be
+    missing).
     `shot_edge_s` and `similarity_prev` are None where they have no meaning (artwork; the first frame).
     """
 

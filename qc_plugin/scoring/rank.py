@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from qc_plugin.scoring.rule_models import Diversity, Rank
     from qc_plugin.scoring.ruleset import RuleSet
 
-REASONS = ("rejected", "review", "duplicate", "per_shot", "min_gap", "outranked")
+REASONS = ("rejected", "review", "duplicate", "per_shot", "min_gap", "outranked", "corrupt")
 _REFUSED = {"reject": "rejected", "review": "review"}  # accept is ranked, and after it deblur
 
 
@@ -80,7 +80,8 @@ def _candidate(
     missing: Mapping[str, float],
 ) -> _Candidate:
     parts = take_parts(score, faces, rules.rank.score, missing)
-    refused = _REFUSED.get(judgement.decision)
+    # Whatever the rules say: a picture that the decoder made up is evidence of nothing.
+    refused = "corrupt" if score.measures.get("corrupt") else _REFUSED.get(judgement.decision)
     if judgement.excluded is not None:
         refused = f"{EXCLUDED}{judgement.excluded}"
     value = weigh(parts, rules.rank.score)

@@ -21,6 +21,7 @@ VERDICT_FACTS = (
     "share_rejected",
     "share_review",
     "share_excluded",
+    "share_corrupt",
     "best_available",
     "error_findings",
     "longest_error_s",

@@ -55,7 +55,10 @@ def judge_asset(
 
 
 def verdict_facts(
-    judgements: Sequence[FrameJudgement], ranks: Sequence[FrameRank], findings: Sequence[Finding]
+    scores: Sequence[FrameScore],
+    judgements: Sequence[FrameJudgement],
+    ranks: Sequence[FrameRank],
+    findings: Sequence[Finding],
 ) -> dict[str, float]:
     """What the `verdict` block may ask about. Shares are of the frames judged, excluded ones aside."""
     judged = [judgement for judgement in judgements if judgement.excluded is None]
@@ -64,6 +67,7 @@ def verdict_facts(
         "share_rejected": sum(j.decision == "reject" for j in judged) / max(len(judged), 1),
         "share_review": sum(j.decision == "review" for j in judged) / max(len(judged), 1),
         "share_excluded": (len(judgements) - len(judged)) / max(len(judgements), 1),
+        "share_corrupt": sum(s.measures.get("corrupt_fraction", 0.0) for s in scores) / max(len(scores), 1),
         "best_available": float(sum(rank.rank is not None for rank in ranks)),
         "error_findings": float(len(errors)),
         "longest_error_s": max((f.end_s - f.start_s for f in errors), default=0.0),
@@ -88,7 +92,7 @@ def _of_whole(
     if all(judgement.excluded is not None for judgement in judgements):
         yield left_out_finding(judgements, rules)
     if not _is_artwork(scores):
-        facts = verdict_facts(judgements, ranks, joined)
+        facts = verdict_facts(scores, judgements, ranks, joined)
         yield from block_findings("reject", rules.verdict.reject_if, facts, ranks)
         yield from block_findings("review", rules.verdict.review_if, facts, ranks)
 

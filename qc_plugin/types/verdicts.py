@@ -142,6 +142,7 @@ class Coverage:
     frames_scored: int
     frames_lost: int
     rules_skipped: Mapping[str, str] = field(default_factory=dict)
+    frames_corrupt: int = 0  # decoded, but damaged: marked or concealed by the decoder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

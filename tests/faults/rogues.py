@@ -24,7 +24,7 @@ LOOK = {
     "chroma": [2, 4, 4],
     "rows": [8, 8],
 }
-COUNTS = {"errors": 0, "corrupt": 0}
+COUNTS = {"errors": 0, "corrupt": 0, "is_corrupt": False}
 
 
 def work(request, asset, channel):
