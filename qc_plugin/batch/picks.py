@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pick:
-    """One still: a ranked frame, whole (`ratio` "full") or cut; box in frame pixels."""
+    """One still: a ranked frame, all its picture (`ratio` "full") or cut; boxes in pixels of the frame.
+
+    `active_xyxy`: the picture inside letterbox or pillarbox bars, None where there are none; `box_xyxy`: what
+    the still shows, None for the whole frame.
+    """
 
     file: str
     ratio: str
@@ -35,6 +39,7 @@ class Pick:
     score: float
     score_parts: dict[str, float]
     box_xyxy: tuple[int, int, int, int] | None
+    active_xyxy: tuple[int, int, int, int] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +102,8 @@ def _publish(
     for row in sorted(rows, key=lambda r: r.rank.rank or 0):
         assert row.rank.rank is not None
         name = f"full-{row.rank.rank:02d}-frame-{row.score.frame_index:06d}.jpg"
-        write_whole(out / name, checked.pictures.jpeg(row.score.frame_index), what="the still")
-        picks.append(_pick(row, name, "full", row.rank.rank, None))
+        write_whole(out / name, _whole_picture(checked, row), what="the still")
+        picks.append(_pick(row, name, "full", row.rank.rank, row.score.active_xyxy))
     for ratio in ratios:
         ranked = [row for row in checked.report.frames if ratio in row.rank.rank_by_crop]
         in_order = sorted(ranked, key=lambda r: r.rank.rank_by_crop[ratio])
@@ -110,10 +115,20 @@ def _write_crop(checked: Checked, row: FrameRow, ratio: str, out: Path) -> Pick:
     rank = row.rank.rank_by_crop[ratio]
     box = next(crop.box_xyxy for crop in row.rank.crops if crop.ratio == ratio)
     name = f"{ratio.replace(':', 'x')}-{rank:02d}-frame-{row.score.frame_index:06d}.jpg"
-    rgb = checked.pictures.rgb(row.score.frame_index)
-    picture = cut(rgb, (float(box[0]), float(box[1]), float(box[2]), float(box[3])))
-    write_whole(out / name, encode_jpeg(picture), what="the still")
+    write_whole(out / name, _cut(checked, row, box), what="the still")
     return _pick(row, name, ratio, rank, box)
+
+
+def _whole_picture(checked: Checked, row: FrameRow) -> bytes:
+    """JPEG of the frame without its bars."""
+    if row.score.active_xyxy is None:
+        return checked.pictures.jpeg(row.score.frame_index)
+    return _cut(checked, row, row.score.active_xyxy)
+
+
+def _cut(checked: Checked, row: FrameRow, box: tuple[int, int, int, int]) -> bytes:
+    rgb = checked.pictures.rgb(row.score.frame_index)
+    return encode_jpeg(cut(rgb, (float(box[0]), float(box[1]), float(box[2]), float(box[3]))))
 
 
 def _pick(row: FrameRow, name: str, ratio: str, rank: int, box: tuple[int, int, int, int] | None) -> Pick:
@@ -126,4 +141,5 @@ def _pick(row: FrameRow, name: str, ratio: str, rank: int, box: tuple[int, int, 
         score=row.rank.score,
         score_parts=dict(row.rank.score_parts),
         box_xyxy=box,
+        active_xyxy=row.score.active_xyxy,
     )

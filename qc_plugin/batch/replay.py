@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from qc_plugin.types import AssetReport, EngineUse, FrameScore, RegionScore
 
 # Only the whole clip can tell these, so that one frame alone cannot replay them.
-_OF_THE_CLIP = ("shot_edge_s", "similarity_prev", "corrupt_fraction")
+_OF_THE_CLIP = ("shot_edge_s", "similarity_prev", "corrupt_fraction", "bar_fraction")
 # A network run on one frame instead of a batch of four may sum in another order.
 _ROUNDING = 1e-3
 _BOX_PX = 0.5

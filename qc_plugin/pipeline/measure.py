@@ -15,6 +15,7 @@ from qc_plugin.errors import TemporaryError, UnsupportedAsset
 from qc_plugin.isolation.looks import Look, Wanted
 from qc_plugin.isolation.samples import open_samples
 from qc_plugin.pipeline.extra import with_extra
+from qc_plugin.pipeline.place import inside_bars, place
 from qc_plugin.pipeline.seen import Sampled, seen
 from qc_plugin.scoring.measures import FrameFacts, MeasureLimits, score_frame
 from qc_plugin.stages.ahead import Ahead
@@ -23,11 +24,10 @@ from qc_plugin.stages.damage import DamageCounter
 from qc_plugin.stages.detectors import Detectors
 from qc_plugin.stages.lost_faces import LostFaces
 from qc_plugin.stages.optical_flow import judge_by_motion
-from qc_plugin.stages.regions import track
 from qc_plugin.stages.segment import BlurSegmenter
 from qc_plugin.stages.sharpness import sharpness
 from qc_plugin.stages.spool import PictureSpool
-from qc_plugin.stages.technical import ShotDetector, Shots, similarity
+from qc_plugin.stages.technical import Bars, ShotDetector
 from qc_plugin.types import Asset, BlurMap, DecodeStats, EngineUse, Frame, FrameScore, MediaInfo, Region
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ class Measured:
 
     pictures: PictureSpool
     scores: list[FrameScore] = field(default_factory=list)
+    bars: list[Bars] = field(default_factory=list)  # of each score
     lost: LostFaces = field(default_factory=LostFaces)
     media: MediaInfo | None = None
     stats: DecodeStats = field(default_factory=DecodeStats)
@@ -135,7 +136,7 @@ def measure_video(asset: Asset, engines: Engines, config: RunConfig, watch: Watc
         raise UnsupportedAsset(
             f"{asset.path}: no frame could be decoded; check that the file plays, or replace it"
         )
-    measured.scores = _place(measured.scores, shots.finish(), damage)
+    measured.scores = _inside(place(measured.scores, shots.finish(), damage), measured)
     return measured
 
 
@@ -159,7 +160,8 @@ def measure_artwork(
     with _opened(asset, config) as samples:
         batch = list(_sampled(samples.looks(), ShotDetector(), DamageCounter()))
         _note(measured, samples)
-    measured.scores = with_extra(score_samples(batch, engines, measured), [s.frame for s in batch], config)
+    scores = with_extra(score_samples(batch, engines, measured), [s.frame for s in batch], config)
+    measured.scores = _inside(scores, measured)
     return measured
 
 
@@ -201,8 +203,9 @@ def _batches(samples: Iterable[Sampled], size: int) -> Iterator[list[Sampled]]:
 
 
 def score_samples(batch: list[Sampled], engines: Engines, measured: Measured) -> list[FrameScore]:
-    """All measures of a few frames; shots and tracks follow when the clip is known (`_place`)."""
+    """All measures of a few frames; shots and tracks follow when the clip is known (`place`)."""
     frames = [sample.frame for sample in batch]
+    measured.bars.extend(sample.bars for sample in batch)
     with timed(measured.seconds, "networks"):
         maps, found = engines.look(frames)
     maps = [judge_by_motion(blur, sample.odds) for blur, sample in zip(maps, batch, strict=True)]
@@ -246,33 +249,9 @@ def _measure(sample: Sampled, blur: BlurMap, regions: list[Region], measured: Me
     )
 
 
-def _place(scores: list[FrameScore], shots: Shots, damage: DamageCounter) -> list[FrameScore]:
-    """Give every frame its shot, its distance to an edge, its likeness to the frame before, and tracks."""
-    tracked = track(
-        [[r.region for r in score.regions] for score in scores],
-        shots=[shots.shot_at(s.pts_s) for s in scores],
-        pts_s=[s.pts_s for s in scores],
-    )
-    placed = []
-    for n, (score, regions) in enumerate(zip(scores, tracked, strict=True)):
-        extra = {
-            "shot_edge_s": shots.edge_s_at(score.pts_s),
-            "corrupt_fraction": damage.share_at(score.pts_s),
-        }
-        if n:
-            extra["similarity_prev"] = similarity(scores[n - 1].phash, score.phash)
-        skipped = {name: why for name, why in score.skipped.items() if name not in extra}
-        rows = tuple(replace(row, region=region) for row, region in zip(score.regions, regions, strict=True))
-        placed.append(
-            replace(
-                score,
-                shot=shots.shot_at(score.pts_s),
-                measures={**score.measures, **extra},
-                skipped=skipped,
-                regions=rows,
-            )
-        )
-    return placed
+def _inside(scores: list[FrameScore], measured: Measured) -> list[FrameScore]:
+    assert measured.media is not None
+    return inside_bars(scores, measured.bars, (measured.media.width_px, measured.media.height_px))
 
 
 @contextmanager

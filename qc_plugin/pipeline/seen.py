@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qc_plugin.errors import AssetError
 from qc_plugin.stages.optical_flow import displacement, odds_of_blur
-from qc_plugin.stages.technical import measure_preview, perceptual_hash
+from qc_plugin.stages.technical import Bars, find_bars, measure_preview, perceptual_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -66,17 +66,19 @@ def _seen(look: Look, before: Preview | None, after: Preview | None) -> Seen:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sampled:
-    """A sampled frame with what the cheap pass said about it; `odds` as in `Seen`, `luma` of its preview."""
+    """A sampled frame with what the cheap pass said of it: `odds` as in `Seen`, the rest of its preview."""
 
     frame: Frame
     technical: Mapping[str, float]
     phash: int
     luma: NDArray[np.uint8]
+    bars: Bars
     odds: NDArray[np.float32] | None = None
 
     @classmethod
     def of(cls, frame: Frame, look: Seen) -> Sampled:
         """`frame` of that look, measured cheaply."""
         preview = look.preview
-        technical = {**measure_preview(preview), "corrupt": float(look.corrupt)}
-        return cls(frame, technical, perceptual_hash(preview), preview.luma, look.odds)
+        bars = find_bars(preview.luma)
+        technical = {**measure_preview(preview, bars), "corrupt": float(look.corrupt)}
+        return cls(frame, technical, perceptual_hash(preview), preview.luma, bars, look.odds)

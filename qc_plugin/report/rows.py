@@ -54,6 +54,7 @@ def _row(frame: FrameRow, fps: float | None) -> Row:
         "duration_s": score.duration_s,
         "timecode": timecode(score.pts_s, fps),
         "shot": score.shot,
+        "active_area": None if score.active_xyxy is None else _box_columns(score.active_xyxy),
         "decision": judgement.decision,
         "outcome_worst": judgement.outcome_worst,
         "excluded": _optional(judgement.excluded),
@@ -168,7 +169,13 @@ def _score_of(row: Row) -> FrameScore:
         skipped=dict(row.get("skipped") or ()),
         regions=tuple(_region_of(region, row["frame_index"]) for region in row["regions"]),
         blur=Rle(rle["h"], rle["w"], rle["counts"]) if rle else None,
+        active_xyxy=_active_of(row),
     )
+
+
+def _active_of(row: Row) -> tuple[int, int, int, int] | None:
+    struct = row.get("active_area")
+    return None if struct is None else (struct["x0"], struct["y0"], struct["x1"], struct["y1"])
 
 
 def _judgement_of(row: Row) -> FrameJudgement:

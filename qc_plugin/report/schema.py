@@ -52,7 +52,7 @@ FRAME_MEASURES: dict[str, MeasureColumn] = _BLUR | {
     "luma_mean": MeasureColumn("share of white", 0, 1, "neither", "mean luma"),
     "luma_p90": MeasureColumn("share of white", 0, 1, "neither", "90th percentile of luma"),
     "clipped_fraction": MeasureColumn("share", 0, 1, "higher", "pixels at black or white"),
-    "bar_fraction": MeasureColumn("share", 0, 1, "higher", "area of black bars"),
+    "bar_fraction": MeasureColumn("share", 0, 1, "higher", "area of letterbox or pillarbox bars"),
     "comb_ratio": MeasureColumn("ratio", 0, None, "higher", "interlace combing"),
     "corrupt": MeasureColumn("count", 0, 1, "higher", "1: the decoder marked the frame as damaged"),
     "corrupt_fraction": MeasureColumn(
@@ -130,13 +130,13 @@ _FINDING = pa.struct(
         pa.field("bands", _BANDS),
     ]
 )
+_WHOLE_BOX = [
+    pa.field(name, pa.int32(), nullable=False, metadata={"unit": "px"}) for name in ("x0", "y0", "x1", "y1")
+]
 _CROP = pa.struct(
     [
         pa.field("ratio", pa.string(), nullable=False),
-        *(
-            pa.field(name, pa.int32(), nullable=False, metadata={"unit": "px"})
-            for name in ("x0", "y0", "x1", "y1")
-        ),
+        *_WHOLE_BOX,
         pa.field("score", pa.float32(), nullable=False),
     ]
 )
@@ -207,6 +207,13 @@ _LISTS = [
     _field("regions", pa.list_(_REGION), "faces, hands and people; pixels of the upright frame, half-open"),
     _field("findings", pa.list_(_FINDING), "what each rule said about this frame"),
     _field("crops", pa.list_(_CROP), "crops that cut no main face; ranked frames only"),
+    _field(
+        "active_area",
+        pa.struct(_WHOLE_BOX),
+        "the picture inside bars, as its shot agrees on it; null where there are none",
+        unit="px",
+        nullable=True,
+    ),
     _field("blur_rle", _BLUR_RLE, "blur mask, COCO compressed run lengths over columns", nullable=True),
     _field("repair", _REPAIR, "receipt of a repair", nullable=True),
     _field("phash", pa.uint64(), "colour-aware perceptual hash"),

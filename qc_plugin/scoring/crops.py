@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from qc_plugin.scoring.rule_models import Rank
 
 _Floats = NDArray[np.float64]
+_Area = tuple[int, int, int, int]  # x0, y0, x1, y1 of the picture inside bars, or of what is cut from it
 _MARGIN = 0.10  # of a face's size, kept free on each side: detectors put the box on brow and chin
 # Sizes tried, as shares of the largest crop; below half, a crop of 1080 lines has fewer than 540.
 _SCALES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
@@ -46,15 +47,16 @@ def crop_frame(
     """The crops of `rank.crops` that this frame allows, for its main `faces`.
 
     Each is the largest that holds the largest main face whole, with a margin, and cuts no other: every main
-    face is inside, or outside altogether. A ratio for which there is none is left out. `size_px`: (width,
-    height); `missing` as in `take_parts`.
+    face is inside, or outside altogether. All lie in the picture inside bars. A ratio for which there is none
+    is left out. `size_px`: (width, height) of the frame; `missing` as in `take_parts`.
     """
+    area = score.active_xyxy or (0, 0, *size_px)
     main = {face.n for face in faces}
     salient = _salient(score, main)
     blurred = None if score.blur is None else _Blurred(decode(score.blur), size_px)
     crops = []
     for ratio in rank.crops:
-        found = _find(ratio, salient, faces, size_px, blurred)
+        found = _find(ratio, salient, faces, area, blurred)
         if found is not None:
             box, scale = found
             view = _view(score, box, blurred)
@@ -99,16 +101,16 @@ def _find(
     ratio: str,
     salient: Sequence[_Salient],
     faces: Sequence[RegionScore],
-    size_px: tuple[int, int],
+    area: _Area,
     blurred: _Blurred | None,
-) -> tuple[tuple[int, int, int, int], float] | None:
+) -> tuple[_Area, float] | None:
     """The best box of the largest size at which there is one, and that size as a share of the largest."""
     for scale in _SCALES:
-        size = _crop_size(ratio, size_px, scale)
-        xs = _positions(size_px[0], size[0], faces, axis=0)
-        ys = _positions(size_px[1], size[1], faces, axis=1)
-        worth = _worth(xs, ys, size, salient, size_px, blurred)
-        worth[~_allowed(xs, ys, size, faces, size_px)] = -math.inf
+        size = _crop_size(ratio, (area[2] - area[0], area[3] - area[1]), scale)
+        xs = _positions(area, size[0], faces, axis=0)
+        ys = _positions(area, size[1], faces, axis=1)
+        worth = _worth(xs, ys, size, salient, area, blurred)
+        worth[~_allowed(xs, ys, size, faces, area)] = -math.inf
         best = int(np.argmax(worth))
         if worth.flat[best] > -math.inf:
             y, x = ys[best // xs.size], xs[best % xs.size]
@@ -117,31 +119,32 @@ def _find(
 
 
 def _crop_size(ratio: str, size_px: tuple[int, int], scale: float) -> tuple[int, int]:
-    """Width and height of the crop in whole pixels, at least one and at most the frame's."""
+    """Width and height of the crop in whole pixels, at least one and at most those of the picture."""
     across, down = (int(side) for side in ratio.split(":"))
     unit = min(size_px[0] / across, size_px[1] / down) * scale
     width_px, height_px = round(across * unit), round(down * unit)
     return min(max(1, width_px), size_px[0]), min(max(1, height_px), size_px[1])
 
 
-def _positions(whole: int, part: int, faces: Sequence[RegionScore], *, axis: int) -> _Floats:
+def _positions(area: _Area, part: int, faces: Sequence[RegionScore], *, axis: int) -> _Floats:
     """Starts to try along one side: evenly spread, and those where a face (with margin) just fits."""
-    slack = whole - part
-    tried = list(np.linspace(0, slack, min(_POSITIONS, slack + 1)).round())
+    first, last = area[axis], area[axis + 2] - part
+    tried = list(np.linspace(first, last, min(_POSITIONS, last - first + 1)).round())
     for face in faces:
-        low, high = _with_margin(face.region.box_xyxy, axis, whole)
+        low, high = _with_margin(face.region.box_xyxy, axis, area)
         tried += [math.floor(low), math.ceil(high) - part, round((low + high - part) / 2)]
         tried += [math.ceil(face.region.box_xyxy[axis + 2]), math.floor(face.region.box_xyxy[axis]) - part]
-    return np.unique(np.clip(tried, 0, slack)).astype(np.float64)
+    return np.unique(np.clip(tried, first, last)).astype(np.float64)
 
 
-def _with_margin(box: Box, axis: int, whole: int) -> tuple[float, float]:
+def _with_margin(box: Box, axis: int, area: _Area) -> tuple[float, float]:
+    """As far as there is picture: a box may reach over a bar."""
     margin = _MARGIN * (box[axis + 2] - box[axis])
-    return max(0.0, box[axis] - margin), min(float(whole), box[axis + 2] + margin)
+    return max(float(area[axis]), box[axis] - margin), min(float(area[axis + 2]), box[axis + 2] + margin)
 
 
 def _allowed(
-    xs: _Floats, ys: _Floats, size: tuple[int, int], faces: Sequence[RegionScore], size_px: tuple[int, int]
+    xs: _Floats, ys: _Floats, size: tuple[int, int], faces: Sequence[RegionScore], area: _Area
 ) -> NDArray[np.bool_]:
     """(ys, xs) bool: the largest main face is inside, and no other is cut."""
     allowed = np.ones((ys.size, xs.size), bool)
@@ -149,7 +152,7 @@ def _allowed(
         box = face.region.box_xyxy
         inside, apart = [], []
         for axis, starts in ((0, xs), (1, ys)):
-            low, high = _with_margin(box, axis, size_px[axis])
+            low, high = _with_margin(box, axis, area)
             inside.append((starts <= low) & (starts + size[axis] >= high))
             apart.append((starts >= box[axis + 2]) | (starts + size[axis] <= box[axis]))
         whole = inside[1][:, None] & inside[0][None, :]
@@ -164,12 +167,12 @@ def _worth(
     ys: _Floats,
     size: tuple[int, int],
     salient: Sequence[_Salient],
-    size_px: tuple[int, int],
+    area: _Area,
     blurred: _Blurred | None,
 ) -> _Floats:
     """(ys, xs): what the crop keeps, less for standing off the middle of it and for blur."""
     total = sum(each.weight for each in salient)
-    focus = [side / 2 for side in size_px]
+    focus = [(area[axis] + area[axis + 2]) / 2 for axis in (0, 1)]
     worth = np.zeros((ys.size, xs.size))
     if total > 0:
         for axis in (0, 1):
@@ -179,8 +182,8 @@ def _worth(
             across = _overlap(xs, size[0], each.box[0], each.box[2])
             down = _overlap(ys, size[1], each.box[1], each.box[3])
             worth += each.weight / total * down[:, None] * across[None, :]
-    away_x = (xs + size[0] / 2 - focus[0]) / (size_px[0] / 2)
-    away_y = (ys + size[1] / 2 - focus[1]) / (size_px[1] / 2)
+    away_x = (xs + size[0] / 2 - focus[0]) / ((area[2] - area[0]) / 2)
+    away_y = (ys + size[1] / 2 - focus[1]) / ((area[3] - area[1]) / 2)
     worth -= _OFF_CENTRE * np.hypot(away_y[:, None], away_x[None, :])
     if blurred is not None:
         top, left = ys[:, None], xs[None, :]
@@ -195,7 +198,7 @@ def _overlap(starts: _Floats, length: int, low: float, high: float) -> _Floats:
     return shares
 
 
-def _kept(salient: Sequence[_Salient], box: tuple[int, int, int, int]) -> float:
+def _kept(salient: Sequence[_Salient], box: _Area) -> float:
     """Share of what is worth showing that the crop shows; 1 if there is nothing special."""
     total = sum(each.weight for each in salient)
     if total <= 0:

@@ -82,7 +82,7 @@ _ALL = (
     ),
     Measure(
         "bar_fraction", "share", 0, 1, "higher", "frame",
-        "area of black bars", "{value} is black bars",
+        "area of letterbox or pillarbox bars", "{value} is black bars",
     ),
     Measure(
         "comb_ratio", "ratio", 0, None, "higher", "frame",

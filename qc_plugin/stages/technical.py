@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qc_plugin.stages.bars import active_area
+from qc_plugin.stages.bars import Agreed, Bars, agreed_bars, find_bars
 from qc_plugin.stages.clipping import clipped
 from qc_plugin.stages.combing import comb_ratio
 from qc_plugin.stages.fades import Edge
@@ -19,19 +19,31 @@ from qc_plugin.stages.shots import ShotDetector, Shots
 if TYPE_CHECKING:
     from qc_plugin.types import Preview
 
-__all__ = ["Edge", "ShotDetector", "Shots", "measure_preview", "perceptual_hash", "similarity"]
+__all__ = [
+    "Agreed",
+    "Bars",
+    "Edge",
+    "ShotDetector",
+    "Shots",
+    "agreed_bars",
+    "find_bars",
+    "measure_preview",
+    "perceptual_hash",
+    "similarity",
+]
 
 
-def measure_preview(preview: Preview) -> dict[str, float]:
-    """Measures of one frame, all in [0, 1]; black bars count for `bar_fraction` only.
+def measure_preview(preview: Preview, bars: Bars | None = None) -> dict[str, float]:
+    """Measures of one frame, all in [0, 1]; bars count for `bar_fraction` only.
 
     luma_mean, luma_p90: mean and 90th percentile of luma (0 black, 1 white). clipped_fraction: share of the
     picture at either end of the scale, crushed to black or blown to white. bar_fraction: share of the frame
-    under letterbox or pillarbox bars. comb_ratio: how combed the worst parts of an interlaced frame are, 0
+    under letterbox or pillarbox bars, as this frame alone tells them (`agreed_bars` knows better; `bars`, if
+    they are known already). comb_ratio: how combed the worst parts of an interlaced frame are, 0
     for a progressive one (see `combing`).
     """
     luma = preview.luma
-    area = active_area(luma)
+    area = (bars or find_bars(luma)).area
     picture = luma[area]
     histogram = np.bincount(picture.ravel(), minlength=256)
     total = picture.size

@@ -195,3 +195,5 @@ class FrameScore:
     skipped: Mapping[str, str] = field(default_factory=dict)
     regions: tuple[RegionScore, ...] = ()
     blur: Rle | None = None
+    # The picture inside letterbox or pillarbox bars, in frame pixels; None where there are none.
+    active_xyxy: tuple[int, int, int, int] | None = None

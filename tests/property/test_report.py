@@ -104,6 +104,7 @@ def frames(draw):
         skipped=texts,
         regions=st.lists(regions(index), max_size=3).map(tuple),
         blur=st.none() | st.builds(Rle, count, count, text),
+        active_xyxy=st.none() | st.tuples(count, count, count, count),
     )
     judgement = st.builds(
         FrameJudgement,

@@ -9,6 +9,7 @@ import pytest
 from qc_plugin.pipeline import Engines
 from qc_plugin.pipeline.measure import Measured, score_samples
 from qc_plugin.pipeline.seen import Sampled
+from qc_plugin.stages.bars import find_bars
 from qc_plugin.stages.spool import PictureSpool
 from qc_plugin.types import Frame
 from tests.support.drawn_face import drawn_face
@@ -35,7 +36,9 @@ def test_a_smeared_face_keeps_its_box_and_fails_for_blur(engines):
     sharp = cv2.addWeighted(sharp, 1.0, cv2.GaussianBlur(grain, (0, 0), 1.5), 0.8, -20)
     pictures = [sharp, smeared(sharp, 61), smeared(sharp, 61)]
     samples = [
-        Sampled(Frame(12 * n, 0.5 * n, 0.04, rgb), TECHNICAL, 7, rgb[::2, ::2, 1])
+        Sampled(
+            Frame(12 * n, 0.5 * n, 0.04, rgb), TECHNICAL, 7, rgb[::2, ::2, 1], find_bars(rgb[::2, ::2, 1])
+        )
         for n, rgb in enumerate(pictures)
     ]
     with PictureSpool() as spool:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -119,3 +121,20 @@ def test_scores_are_shares():
     faces = [region(n=i, box=(i * 400.0, 200.0, i * 400.0 + 200, 600.0), sharpness=1.0) for i in (1, 2, 3)]
     for crop in _crops(frame(sharpness=1.0, regions=faces)).values():
         assert 0 < crop.score <= 1
+
+
+@pytest.mark.parametrize(
+    "faces", [[], [region(box=(900.0, 100.0, 1000.0, 260.0))]], ids=["none", "over a bar"]
+)
+def test_crops_lie_in_the_picture_inside_bars(faces):
+    crops = _crops(replace(frame(sharpness=0.5, regions=faces), active_xyxy=(0, 140, 1920, 940)))
+    assert tuple(crops) == RATIOS
+    for ratio, crop in crops.items():
+        x0, y0, x1, y1 = crop.box_xyxy
+        assert 0 <= x0 < x1 <= 1920
+        assert 140 <= y0 < y1 <= 940
+        across, down = map(int, ratio.split(":"))
+        assert (x1 - x0) == pytest.approx((y1 - y0) * across / down, abs=1)
+        assert y1 - y0 == 800
+        assert not faces or x0 <= 890
+        assert not faces or x1 >= 1010
