@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qc_plugin.decode.sniff import check_bytes
 from qc_plugin.errors import TemporaryError, UnsupportedAsset
 from qc_plugin.isolation.opening import check_beneath, file_state, open_regular
 
@@ -59,7 +58,7 @@ def identified(asset: Asset, sha256: str | None, limits: Limits, root: Path | No
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UnsupportedAsset(f"{path}: cannot be read ({reason}); check the path") from error
-    check_bytes(status.st_size, "video", path, limits)
+    limits.check_bytes(status.st_size, "video", path)
     if sha256 is not None:
         return replace(asset, id=sha256, state=file_state(status))
     sha256, state = fingerprint(path, root)

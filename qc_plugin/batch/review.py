@@ -12,13 +12,14 @@ from qc_plugin.batch.identity import hash_file
 from qc_plugin.decode.limits import PROFILES
 from qc_plugin.errors import AssetError, UsageError
 from qc_plugin.isolation.looks import Wanted
+from qc_plugin.isolation.media import pictures_of
 from qc_plugin.isolation.samples import open_samples
 from qc_plugin.pipeline.seen import seen
 from qc_plugin.report.read import read_report
 from qc_plugin.report.repairs import repaired_pictures
 from qc_plugin.report.review import ReviewAsset, ReviewPictures, shared, write_review
 from qc_plugin.stages.optical_flow import judge_by_motion
-from qc_plugin.stages.pictures import decode_jpeg, heat_overlay, sheet_jpeg
+from qc_plugin.stages.pictures import heat_overlay, sheet_jpeg
 from qc_plugin.stages.segment import BlurSegmenter
 
 if TYPE_CHECKING:
@@ -88,8 +89,8 @@ def write_page_of(
         found = _pictures(report, wanted, config, assets, segmenter) if wanted else _Found()
         if found.why_not:
             missing.append((report.asset.path, found.why_not))
-        repaired = {i: p.read_bytes() for i, p in repaired_pictures(path).items() if i in wanted}
-        pictures = ReviewPictures(found.frames, found.heat, _as_jpeg(repaired), found.why_not)
+        repaired = {i: p for i, p in repaired_pictures(path).items() if i in wanted}
+        pictures = ReviewPictures(found.frames, found.heat, _as_jpeg(repaired, config), found.why_not)
         shown.append(ReviewAsset(report, rows, pictures))
     page = write_review(shown, out)
     return Review(page, len(shown), sum(len(asset.rows) for asset in shown), tuple(missing))
@@ -163,10 +164,14 @@ def _glob_literal(name: str) -> str:
     return re.sub(r"([*?[])", r"[\1]", name)
 
 
-def _as_jpeg(pictures: dict[int, bytes]) -> dict[int, bytes]:
-    """Repaired pictures in any format, at the size of the others; an unreadable one is left out."""
+def _as_jpeg(pictures: dict[int, Path], config: RunConfig) -> dict[int, bytes]:
+    """Repaired pictures in any format, at the size of the others; an unreadable one is left out.
+
+    A report names them, and reports are handed on: what they name is a stranger's file too.
+    """
     readable = {}
-    for index, data in ((index, data) for index, data in pictures.items() if data):
-        with suppress(ValueError):
-            readable[index] = sheet_jpeg(decode_jpeg(data))
+    for index, path in pictures.items():
+        with suppress(AssetError, OSError):
+            for frame in pictures_of(path, limits=PROFILES[config.limits], sandbox=config.sandbox):
+                readable[index] = sheet_jpeg(frame.rgb)
     return readable

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qc_plugin.decode import probe, sniff_kind
 from qc_plugin.decode.limits import PROFILES
+from qc_plugin.isolation.media import media_of
 from qc_plugin.report.read import read_meta
 from qc_plugin.scoring.ruleset import AssetFacts, RuleSet, applies, choose_rules
 
@@ -27,10 +27,8 @@ def facts_of(
         about = read_meta(asset)["asset"]
         media = about["media"] or {}
         return AssetFacts(kind=about["kind"], content=content, genre=genre, width_px=media.get("width_px"))
-    limits = PROFILES[config.limits]
-    kind = sniff_kind(asset, limits=limits)
-    width_px = probe(asset, limits=limits).width_px
-    return AssetFacts(kind=kind, content=content, genre=genre, width_px=width_px)
+    kind, media = media_of(asset, limits=PROFILES[config.limits], sandbox=config.sandbox)
+    return AssetFacts(kind=kind, content=content, genre=genre, width_px=media.width_px)
 
 
 def rules_for(sets: Sequence[RuleSet], facts: AssetFacts) -> tuple[RuleSet, str]:

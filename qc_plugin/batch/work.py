@@ -14,11 +14,11 @@ from qc_plugin.batch.identity import canonical_hash, hash_file, identified
 from qc_plugin.batch.keys import error_report, keys_for, provenance, rules_of
 from qc_plugin.batch.outcome import AssetOutcome, from_report, outcome_of
 from qc_plugin.batch.spool import at_hand
-from qc_plugin.decode import sniff_kind
 from qc_plugin.decode.limits import PROFILES
 from qc_plugin.errors import AssetError, DecoderDied, QcError, Quarantined, TemporaryError
 from qc_plugin.files import try_folder
 from qc_plugin.hooks.installed import packages
+from qc_plugin.isolation.media import kind_of
 from qc_plugin.isolation.samples import warm_up
 from qc_plugin.report.write import report_path_for, write_partial, write_report
 from qc_plugin.store.s3 import S3
@@ -134,7 +134,7 @@ class Workshop:
             with at_hand(place, self.config, store, watch) as (path, digest):
                 asset = identified(replace(asset, path=str(path)), digest or sha256, limits, root)
                 # Before the engines: most bad files end here.
-                asset = replace(asset, kind=sniff_kind(path, limits=limits))
+                asset = replace(asset, kind=kind_of(path, limits=limits))
                 return self._done(asset, uri) or self._check(asset, started, watch, uri)
         except TemporaryError:
             raise

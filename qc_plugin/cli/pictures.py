@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qc_plugin.cli.assets import SAMPLES
-from qc_plugin.decode import load_artwork, open_video, parse_sample, select, sniff_kind
+from qc_plugin.config import load_config
+from qc_plugin.decode.limits import PROFILES
 from qc_plugin.errors import AssetError, UsageError
+from qc_plugin.isolation.media import pictures_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -24,12 +24,15 @@ def load_pictures(source: Path | None) -> list[NDArray[np.uint8]]:
 
     Files that are no media are passed over. Raises UsageError if nothing is left.
     """
+    config, _ = load_config()
+    limits = PROFILES[config.limits]
     place = source or SAMPLES
     files = sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place]
     pictures: list[NDArray[np.uint8]] = []
     for path in files[:: max(len(files) // MOST, 1)]:
         try:
-            pictures.extend(_pictures(path))
+            frames = pictures_of(path, most=_PER_CLIP, limits=limits, sandbox=config.sandbox)
+            pictures.extend(frame.rgb for frame in frames)
         except (AssetError, OSError):
             continue
     if not pictures:
@@ -37,19 +40,3 @@ def load_pictures(source: Path | None) -> list[NDArray[np.uint8]]:
             f"--pictures {place}: no picture or clip could be read there; name a folder with some"
         )
     return pictures[:MOST]
-
-
-def _pictures(path: Path) -> Iterator[NDArray[np.uint8]]:
-    if sniff_kind(path) == "artwork":
-        yield load_artwork(path)[1].rgb
-        return
-    plan = parse_sample("2fps", max_frames=_PER_CLIP)
-    with open_video(path) as reader:
-        n_taken = 0
-        for decoded, wanted in select(reader.decoded(plan.keyframes_only), plan, info=reader.info):
-            if wanted:
-                yield decoded.to_frame().rgb
-                n_taken += 1
-            decoded.release()
-            if n_taken == _PER_CLIP:
-                return

@@ -47,6 +47,15 @@ class Limits:
         """Bytes a file of this kind may have."""
         return self.max_video_bytes if kind == "video" else self.max_image_bytes
 
+    def check_bytes(self, n_bytes: int, kind: AssetKind, path: str | Path) -> None:
+        """Raise LimitExceeded for a file of more bytes than its kind may have."""
+        allowed = self.max_bytes(kind)
+        if n_bytes > allowed:
+            raise LimitExceeded(
+                f"{Path(path).name} has {n_bytes / 1e6:,.0f} MB, over the limit of {allowed / 1e6:,.0f} MB "
+                f"for {kind} (profile '{self.name}'): make it smaller or choose a wider profile."
+            )
+
     def check_size(self, width_px: int, height_px: int, path: str | Path) -> None:
         """Raise LimitExceeded for too many pixels or too long a side; call before decoding."""
         n_pixels = width_px * height_px

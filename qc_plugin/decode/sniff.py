@@ -11,7 +11,7 @@ from qc_plugin.decode.limits import DEFAULT_LIMITS, Limits
 from qc_plugin.decode.packet_layout import packet_layout
 from qc_plugin.decode.raw_video import is_annex_b
 from qc_plugin.decode.segments import CLUSTER
-from qc_plugin.errors import LimitExceeded, UnsupportedAsset
+from qc_plugin.errors import UnsupportedAsset
 
 if TYPE_CHECKING:
     from qc_plugin.types import AssetKind
@@ -91,20 +91,10 @@ def read_head(path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
             raise UnsupportedAsset(f"{name} is not a regular file: give the path of a video or a picture.")
         if status.st_size == 0:
             raise UnsupportedAsset(f"{name} has zero bytes: transfer it again.")
-        check_bytes(status.st_size, "video", path, limits)
+        limits.check_bytes(status.st_size, "video", path)
         return os.read(descriptor, _HEAD_BYTES)
     finally:
         os.close(descriptor)
-
-
-def check_bytes(n_bytes: int, kind: AssetKind, path: str | Path, limits: Limits) -> None:
-    """Raise LimitExceeded for a file of more bytes than its kind may have."""
-    allowed = limits.max_bytes(kind)
-    if n_bytes > allowed:
-        raise LimitExceeded(
-            f"{Path(path).name} has {n_bytes / 1e6:,.0f} MB, over the limit of {allowed / 1e6:,.0f} MB "
-            f"for {kind} (profile '{limits.name}'): make it smaller or choose a wider profile."
-        )
 
 
 def sniff_kind(path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> AssetKind:
@@ -118,7 +108,7 @@ def sniff_kind(path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> AssetKin
     kind = _kind_of(head)
     if kind is None:
         raise UnsupportedAsset(_refusal(Path(path), head))
-    check_bytes(Path(path).stat().st_size, kind, path, limits)
+    limits.check_bytes(Path(path).stat().st_size, kind, path)
     return kind
 
 

@@ -13,7 +13,7 @@ from qc_plugin import __version__
 from qc_plugin.batch.identity import hash_file
 from qc_plugin.batch.work import Workshop, done_already
 from qc_plugin.config import RunConfig, load_config
-from qc_plugin.decode import parse_sample
+from qc_plugin.decode.sampling import parse_sample
 from qc_plugin.errors import ConfigError, QcError
 from qc_plugin.files import temporary_folder
 from qc_plugin.hooks.installed import packages

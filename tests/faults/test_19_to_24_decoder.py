@@ -98,3 +98,41 @@ def _read(path):
         return path.read_bytes()
     except OSError:
         return b""
+
+
+HEAD = b"\0\0\0\x18ftypisom\0\0\0\0isommp42" + bytes(2000)  # enough to be taken for a video
+
+
+@pytest.mark.parametrize("name", ["segv", "abort", "garbage"])
+def test_c20_rules_show_asks_the_asset_behind_the_wall(tmp_path, name, capfd):
+    """`rules show --asset`: only the process that decodes is taken down."""
+    (tmp_path / f"{name} clip.mp4").write_bytes(HEAD)
+    argv = ["rules", "show", "default", "artwork", "--asset", str(tmp_path / f"{name} clip.mp4")]
+    assert _exit_code(argv) == DecoderDied.exit_code
+    assert "the decoder" in capfd.readouterr().err
+
+
+def test_c20_pictures_for_calibrating_are_decoded_behind_the_wall(tmp_path):
+    from qc_plugin.cli.pictures import load_pictures
+    from qc_plugin.errors import UsageError
+
+    for name in ("segv", "abort"):
+        (tmp_path / f"{name} clip.mp4").write_bytes(HEAD)
+    with pytest.raises(UsageError, match="no picture or clip could be read"):
+        load_pictures(tmp_path)
+
+
+def test_c20_a_repaired_picture_that_a_report_names_is_decoded_behind_the_wall(tmp_path):
+    from qc_plugin.batch.review import _as_jpeg
+    from qc_plugin.config import RunConfig
+
+    (tmp_path / "segv picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    assert _as_jpeg({3: tmp_path / "segv picture.png"}, RunConfig()) == {}
+
+
+def _exit_code(argv):
+    from qc_plugin.cli.main import _run  # `main` would take over SIGTERM of the tests
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["qc-plugin", *argv])
+        return _run()

@@ -31,6 +31,23 @@ def test_import_contracts():
     assert result.returncode == 0, result.stdout
 
 
+def test_c20_opencv_reads_no_file_and_decodes_only_what_we_encoded():
+    """The import contract cannot tell OpenCV's decoders from its arithmetic."""
+    ours = {
+        "qc_plugin/stages/pictures.py": ["imdecode"],  # the spool's own JPEG
+        "qc_plugin/report/sheet_cards.py": ["imdecode"],  # crops made for this very sheet
+        "qc_plugin/report/sheet_images.py": ["imdecode"],  # the same, to make them smaller
+    }
+    readers = {"imread", "imreadmulti", "imdecode", "imdecodemulti", "VideoCapture"}
+    found = {}
+    for path in sorted((ROOT / "qc_plugin").rglob("*.py")):
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        used = [n.attr for n in nodes if isinstance(n, ast.Attribute) and n.attr in readers]
+        if used:
+            found[str(path.relative_to(ROOT))] = used
+    assert found == ours
+
+
 def test_importing_the_package_loads_nothing_heavy():
     code = (
         "import sys\n"

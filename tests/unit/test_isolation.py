@@ -12,6 +12,7 @@ from qc_plugin.decode import DEFAULT_LIMITS
 from qc_plugin.errors import ConfigError, LimitExceeded, TemporaryError, UnsupportedAsset
 from qc_plugin.isolation.launch import POOL, Sandbox
 from qc_plugin.isolation.looks import Wanted, open_source
+from qc_plugin.isolation.media import kind_of, media_of, pictures_of
 from qc_plugin.isolation.opening import file_state
 from qc_plugin.isolation.samples import open_samples
 from qc_plugin.types import Asset
@@ -44,6 +45,20 @@ def test_frames_are_those_of_decoding_in_process(clip):
         if ours.frame is not None:
             assert np.array_equal(ours.frame.rgb, theirs.frame.rgb)
             assert (ours.frame.pts, ours.frame.time_base) == (theirs.frame.pts, theirs.frame.time_base)
+
+
+def test_c20_kind_size_and_pictures_of_a_file(clip, tmp_path):
+    still = write_still(tmp_path / "poster.png")
+    assert (kind_of(clip.path), kind_of(still)) == ("video", "artwork")
+    kind, media = media_of(still)
+    assert (kind, media.width_px, media.container) == ("artwork", 480, "png")
+    kind, media = media_of(clip.path)
+    with open_source(clip.path, "video", Wanted(), reader="pyav", limits=DEFAULT_LIMITS) as source:
+        assert (kind, media) == ("video", source.info)
+    assert [frame.rgb.shape[1] for frame in pictures_of(still, most=5)] == [480]
+    assert [frame.index for frame in pictures_of(clip.path, sample="all", most=3)] == [0, 8]
+    with pytest.raises(LimitExceeded):
+        media_of(still, limits=replace(DEFAULT_LIMITS, max_side=100))
 
 
 def test_artwork_is_one_look(tmp_path):
