@@ -13,6 +13,7 @@ from qc_plugin.isolation.looks import Wanted
 from qc_plugin.isolation.samples import open_samples
 from qc_plugin.pipeline.seen import seen
 from qc_plugin.report.read import read_report
+from qc_plugin.report.timecode import timecodes
 from qc_plugin.stages.optical_flow import judge_by_motion
 from qc_plugin.stages.pictures import heat_map, write_png
 from qc_plugin.stages.segment import BlurSegmenter
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from qc_plugin.config import RunConfig
+    from qc_plugin.types import MediaInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def explain_frame(
     segmenter = BlurSegmenter.load(backend=config.backend, precision=config.precision, threads=config.threads)
     target = out or Path(f"{source.stem}-frame-{frame_index}-blur.png")
     write_png(target, heat_map(frame.rgb, judge_by_motion(segmenter(frame.rgb), odds)))
-    return Explanation((*_sentences(row), *_better(report, row), f"heat map: {target}"), target)
+    return Explanation((*_sentences(row, report.media), *_better(report, row), f"heat map: {target}"), target)
 
 
 def row_at(report: AssetReport, frame_index: int) -> FrameRow:
@@ -89,9 +91,11 @@ def _decode(
     raise UsageError(f"{path}: frame {frame_index} could not be decoded again; check the asset again")
 
 
-def _sentences(row: FrameRow) -> list[str]:
+def _sentences(row: FrameRow, media: MediaInfo | None) -> list[str]:
     score, judgement = row.score, row.judgement
-    lines = [f"frame {score.frame_index} at {score.pts_s:.2f} s: {judgement.decision}"]
+    _, source = timecodes(media, score.pts_s)
+    when = f"{score.pts_s:.2f} s" + (f" (source timecode {source})" if source else "")
+    lines = [f"frame {score.frame_index} at {when}: {judgement.decision}"]
     if judgement.excluded:
         lines.append(f"  left out of ranking: {judgement.excluded}")
     said = (f"  {f.outcome}: {f.text}" for f in judgement.findings if f.outcome != "pass")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ class Pick:
     score_parts: dict[str, float]
     box_xyxy: tuple[int, int, int, int] | None
     active_xyxy: tuple[int, int, int, int] | None
+    colour_true: bool = True  # False where the colours of the source cannot be shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +109,8 @@ def _publish(
         ranked = [row for row in checked.report.frames if ratio in row.rank.rank_by_crop]
         in_order = sorted(ranked, key=lambda r: r.rank.rank_by_crop[ratio])
         picks.extend(_write_crop(checked, row, ratio, out) for row in in_order)
+    media = checked.report.media
+    picks[:] = [replace(pick, colour_true=media is None or media.colour_true) for pick in picks]
     return write_sheet(checked.report, sheet_images(checked), out / "sheet.html")
 
 

@@ -13,6 +13,7 @@ from qc_plugin.decode.container import MICROSECONDS, stream_end_s
 from qc_plugin.decode.geometry import is_right_angled, orientation_of, pixel_shape, square_width
 from qc_plugin.decode.picture import Layout
 from qc_plugin.decode.side_data import beside
+from qc_plugin.decode.source_says import DOLBY_5_NOTE, is_dolby_vision_5, other_videos, start_timecode
 from qc_plugin.types import MediaInfo
 
 if TYPE_CHECKING:
@@ -50,7 +51,10 @@ def describe(
     is_hd = frame.height >= _HD_HEIGHT_PX or frame.width >= _HD_WIDTH_PX
     colour = read_colour(frame.colorspace, frame.color_range, frame.color_trc, frame.format.name, is_hd=is_hd)
     interlaced = bool(frame.interlaced_frame)
-    notes = [*shape.notes, *colour.notes, *side.notes]
+    is_dolby_5 = is_dolby_vision_5(container)
+    notes = [*other_videos(container, stream), *shape.notes, *colour.notes, *side.notes]
+    if is_dolby_5:
+        notes.append(DOLBY_5_NOTE)
     if orientation.mirrored:
         notes.append(MIRRORED_NOTE)
     if not is_right_angled(side.matrix):
@@ -78,6 +82,8 @@ def describe(
         transfer=colour.transfer,
         interlaced=interlaced,
         tone_mapped_from=colour.hdr,
+        start_timecode=start_timecode(container, stream),
+        colour_true=not is_dolby_5,
         deinterlacer="bwdif" if interlaced else None,
         notes=tuple(notes),
         decoder=f"PyAV {av.__version__} (libavcodec {_version('libavcodec')})",

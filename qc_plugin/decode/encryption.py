@@ -12,16 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from qc_plugin.decode.boxes import boxes, boxes_at
+from qc_plugin.decode.ebml import TRACK, elements, elements_at, number_at
 from qc_plugin.decode.packet_layout import packet_layout
 from qc_plugin.errors import UnsupportedAsset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from av.packet import Packet
     from av.stream import Stream
 
-_MOST_PARTS: Final = 4096  # elements on one level: beyond them lies no header that we need
 _MOST_BYTES: Final = 1 << 20
 _MOST_FRAGMENTS: Final = 4
 _TOLD_BY_PACKETS: Final = ("cenc", "cbcs", "cens", "cbc1")
@@ -42,8 +40,8 @@ _MXF: Final = bytes.fromhex("060e2b3402050101")
 _MXF_ENCRYPTED_TRIPLET: Final = bytes.fromhex("0d010301027e0100")
 _SYNC: Final = 0x47
 _MATROSKA: Final = b"\x1aE\xdf\xa3"
-_SEGMENT, _TRACKS, _TRACK, _TRACK_TYPE = 0x18538067, 0x1654AE6B, 0xAE, 0x83
-_ENCODINGS, _ENCODING, _ENCRYPTION = 0x6D80, 0x6240, 0x5035
+_TRACK_TYPE = 0x83
+_ENCRYPTED = (0x6D80, 0x6240, 0x5035)  # encodings, one of them, that it is an encryption
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,46 +133,12 @@ def _samples_by_uuid(file: BinaryIO, end: int) -> bool:
 
 def _of_matroska(file: BinaryIO, end: int) -> Encryption | None:
     """A video track whose content is encoded by encryption, not only compressed."""
-    for start, stop in _below(file, 0, end, (_SEGMENT, _TRACKS, _TRACK)):
-        parts = list(_elements(file, start, stop))
-        is_video = any(k == _TRACK_TYPE and _number(file, at, last) == 1 for k, at, last in parts)
-        if is_video and any(True for _ in _below(file, start, stop, (_ENCODINGS, _ENCODING, _ENCRYPTION))):
+    for start, stop in elements_at(file, 0, end, TRACK):
+        parts = list(elements(file, start, stop))
+        is_video = any(k == _TRACK_TYPE and number_at(file, at, last) == 1 for k, at, last in parts)
+        if is_video and any(True for _ in elements_at(file, start, stop, _ENCRYPTED)):
             return Encryption("Matroska content encryption", always=True)
     return None
-
-
-def _below(file: BinaryIO, start: int, end: int, path: tuple[int, ...]) -> Iterator[tuple[int, int]]:
-    for kind, inside, last in _elements(file, start, end):
-        if kind == path[0] and len(path) == 1:
-            yield inside, last
-        elif kind == path[0]:
-            yield from _below(file, inside, last, path[1:])
-
-
-def _elements(file: BinaryIO, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """(id, start and end of what is inside) of EBML elements that follow each other."""
-    for _ in range(_MOST_PARTS):
-        file.seek(start)
-        head = file.read(12)
-        if start >= end or not head:
-            return
-        id_bytes = 9 - head[0].bit_length()
-        if id_bytes > 4 or len(head) <= id_bytes:
-            return
-        size_bytes = 9 - head[id_bytes].bit_length()
-        inside = start + id_bytes + size_bytes
-        if size_bytes > 8 or inside > end:
-            return
-        unknown = (1 << 7 * size_bytes) - 1
-        size = int.from_bytes(head[id_bytes : id_bytes + size_bytes], "big") & unknown
-        last = end if size == unknown else min(inside + size, end)
-        yield int.from_bytes(head[:id_bytes], "big"), inside, last
-        start = last
-
-
-def _number(file: BinaryIO, start: int, end: int) -> int:
-    file.seek(start)
-    return int.from_bytes(file.read(min(8, end - start)), "big")
 
 
 def _of_marks(data: bytes, head: bytes) -> Encryption | None:

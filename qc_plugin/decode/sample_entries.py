@@ -1,4 +1,4 @@
-"""How an MP4 or QuickTime file describes its pictures, where FFmpeg keeps it to itself."""
+"""How MP4, QuickTime and Matroska describe their pictures, where FFmpeg keeps it to itself."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from qc_plugin.decode.boxes import boxes, boxes_at
+from qc_plugin.decode.ebml import TRACK, elements, elements_at, number_at
 
 if TYPE_CHECKING:
     from typing import BinaryIO
 
+_DOLBY_RECORD_BYTES: Final = 3  # up to the profile
+_ADDITION, _ADDITION_TYPE, _ADDITION_DATA = 0x41E4, 0x41E7, 0x41ED
 _MEDIA: Final = (b"moov", b"trak", b"mdia", b"minf")
 _ENTRY_BYTES: Final = 78  # of a visual sample entry, before the boxes inside
 _DOLBY: Final = (b"dvcC", b"dvvC", b"dvwC")
@@ -41,7 +44,28 @@ def video_entries(path: str | Path) -> list[SampleEntry]:
 def _entry(file: BinaryIO, kind: bytes, start: int, end: int) -> SampleEntry:
     profile = None
     for name, inside, last in boxes(file, start + _ENTRY_BYTES, end):
-        if name in _DOLBY and last - inside >= 3:
-            file.seek(inside)
-            profile = file.read(3)[2] >> 1
+        if name in _DOLBY:
+            profile = _dolby_profile(file, inside, last)
     return SampleEntry(kind.decode("ascii", "replace"), profile)
+
+
+def dolby_profiles(path: str | Path) -> set[int]:
+    """Profiles of Dolby Vision that a file announces; empty for none and for what cannot be read."""
+    found = {entry.dolby_profile for entry in video_entries(path)}
+    try:
+        with Path(path).open("rb") as file:
+            for start, end in elements_at(file, 0, file.seek(0, 2), (*TRACK, _ADDITION)):
+                parts = {kind: (inside, last) for kind, inside, last in elements(file, start, end)}
+                if _ADDITION_TYPE in parts and _ADDITION_DATA in parts:
+                    kind = number_at(file, *parts[_ADDITION_TYPE]).to_bytes(8, "big")[-4:]
+                    found.add(_dolby_profile(file, *parts[_ADDITION_DATA]) if kind in _DOLBY else None)
+    except OSError:
+        return set()
+    return {profile for profile in found if profile is not None}
+
+
+def _dolby_profile(file: BinaryIO, start: int, end: int) -> int | None:
+    """The profile in a configuration record."""
+    file.seek(start)
+    record = file.read(min(_DOLBY_RECORD_BYTES, end - start))
+    return record[-1] >> 1 if len(record) == _DOLBY_RECORD_BYTES else None

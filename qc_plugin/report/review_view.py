@@ -16,9 +16,9 @@ from qc_plugin.report.sheet_scale import Scale, scale_of
 from qc_plugin.report.sheet_view import asset_name
 from qc_plugin.report.sheet_words import (
     DECISION_WORDS,
-    clock,
     counted,
     humanise,
+    moment,
     number,
     region_name,
 )
@@ -153,7 +153,7 @@ def _item(asset: ReviewAsset, n: int, row: FrameRow, quota: int) -> Item:
     report, pictures, index = asset.report, asset.pictures, row.score.frame_index
     shown = [f for f in sorted(row.judgement.findings, key=_worst_first) if f.outcome in SHOWN_OUTCOMES]
     against = [f for f in shown if f.action != "accept"]
-    time = clock(row.score.pts_s) if report.asset.kind == "video" else ""
+    time = moment(report.media, row.score.pts_s) if report.asset.kind == "video" else ""
     name = asset_name(report)
     sentence = against[0].text if against else "Every rule that counts passes."
     call = closest(row)

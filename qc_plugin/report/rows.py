@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qc_plugin.report.schema import FRAME_MEASURES, RANK_COLUMNS, REGION_MEASURES
 from qc_plugin.report.text import plain_text, without_secrets
-from qc_plugin.report.timecode import timecode
+from qc_plugin.report.timecode import timecodes
 from qc_plugin.types import (
     AssetReport,
     Bands,
@@ -17,6 +17,7 @@ from qc_plugin.types import (
     FrameRank,
     FrameRow,
     FrameScore,
+    MediaInfo,
     Region,
     RegionScore,
     Repair,
@@ -32,8 +33,7 @@ Row = dict[str, Any]
 def rows_of(report: AssetReport) -> list[Row]:
     """Every frame of the report as one row."""
     asset_id, uri = plain_text(report.asset.id), without_secrets(report.asset.path)
-    fps = report.media.average_fps if report.media else None
-    return [{"asset_id": asset_id, "asset_uri": uri, **_row(frame, fps)} for frame in report.frames]
+    return [{"asset_id": asset_id, "asset_uri": uri, **_row(frame, report.media)} for frame in report.frames]
 
 
 def frame_of(row: Row) -> FrameRow:
@@ -43,8 +43,9 @@ def frame_of(row: Row) -> FrameRow:
     )
 
 
-def _row(frame: FrameRow, fps: float | None) -> Row:
+def _row(frame: FrameRow, media: MediaInfo | None) -> Row:
     score, judgement, rank = frame.score, frame.judgement, frame.rank
+    own, source = timecodes(media, score.pts_s)
     return {
         "frame_index": score.frame_index,
         "pts": score.pts,
@@ -52,7 +53,8 @@ def _row(frame: FrameRow, fps: float | None) -> Row:
         "time_base_den": score.time_base[1],
         "pts_s": score.pts_s,
         "duration_s": score.duration_s,
-        "timecode": timecode(score.pts_s, fps),
+        "timecode": own,
+        "source_timecode": source,
         "shot": score.shot,
         "active_area": None if score.active_xyxy is None else _box_columns(score.active_xyxy),
         "decision": judgement.decision,

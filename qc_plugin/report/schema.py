@@ -176,7 +176,7 @@ _TIME = [
     _field("time_base_den", pa.int32(), "denominator of the time base"),
     _field("pts_s", pa.float64(), "time of the frame", unit="s"),
     _field("duration_s", pa.float64(), "how long the frame is shown", unit="s"),
-    _field("timecode", pa.string(), "SMPTE text for people, from the average frame rate", nullable=True),
+    _field("timecode", pa.string(), "SMPTE text of pts_s, from zero, at the average rate", nullable=True),
     _field("shot", pa.int32(), "number of the shot, from 0"),
 ]
 _DECISION = [
@@ -219,6 +219,10 @@ _LISTS = [
     _field("phash", pa.uint64(), "colour-aware perceptual hash"),
 ]
 
+_SOURCE = [
+    _field("source_timecode", pa.string(), "SMPTE text as the source counts, where it does", nullable=True),
+]
+
 SCHEMA: pa.Schema = pa.schema(
-    [*_IDENTITY, *_TIME, *_DECISION, *_RANK, *_measure_fields(FRAME_MEASURES), *_LISTS]
+    [*_IDENTITY, *_TIME, *_DECISION, *_RANK, *_measure_fields(FRAME_MEASURES), *_LISTS, *_SOURCE]
 )

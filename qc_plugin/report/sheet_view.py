@@ -199,6 +199,8 @@ def _facts(media: MediaInfo | None) -> tuple[tuple[str, str], ...]:
         "Codec": f"{media.codec}, {media.pixel_format}",
         "Container": media.container,
         "Colour": f"{media.colour_matrix}, {media.colour_range} range, {media.bit_depth} bit",
+        "Source timecode": f"{media.start_timecode} at the first frame" if media.start_timecode else "",
+        "Stills": "" if media.colour_true else "not colour-true, see the notes",
         "Rotation": f"{media.rotation_deg} degrees, applied" if media.rotation_deg else "",
         "Pixel shape": "{} : {}, squared".format(*media.sample_aspect)
         if media.sample_aspect != (1, 1)

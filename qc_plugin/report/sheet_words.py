@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qc_plugin.report.schema import FRAME_MEASURES, REGION_MEASURES, MeasureColumn
+from qc_plugin.report.timecode import timecodes
 from qc_plugin.types.summary import EXCLUDED, OF_ASSET
 
 if TYPE_CHECKING:
-    from qc_plugin.types import Finding
+    from qc_plugin.types import Finding, MediaInfo
 
 _NOTHING_KNOWN = MeasureColumn("", 0, None, "neither", "")
 # Measures of the asset or of a selection, which have no column of their own.
@@ -118,6 +119,12 @@ def clock(seconds: float) -> str:
     hours, minutes = divmod(minutes, 60)
     tail = f"{rest // 100:02d}.{rest % 100:02d}"
     return f"{hours}:{minutes:02d}:{tail}" if hours else f"{minutes}:{tail}"
+
+
+def moment(media: MediaInfo | None, seconds: float) -> str:
+    """`0:48.16`, and the source's own timecode beside it where it has one: `0:48.16 (10:00:48:04)`."""
+    _, source = timecodes(media, seconds)
+    return f"{clock(seconds)} ({source})" if source else clock(seconds)
 
 
 def axis_clock(seconds: float, step_s: float) -> str:

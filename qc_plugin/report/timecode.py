@@ -2,19 +2,54 @@
 
 from __future__ import annotations
 
-_NTSC_DROP = {30: 2, 60: 4}  # frame numbers dropped each minute, except every tenth
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from qc_plugin.types import MediaInfo
+
+_DROPPED: Final = {30: 2, 60: 4}  # frame numbers dropped each minute, except every tenth
+_TEXT: Final = re.compile(r"(\d\d):([0-5]\d):([0-5]\d)([:;.])(\d\d)")
+_DAY_MINUTES: Final = 24 * 60
 
 
-def timecode(pts_s: float, average_fps: float | None) -> str | None:
-    """`HH:MM:SS:FF` at the nominal rate, `HH:MM:SS;FF` (drop-frame) for 29.97 and 59.94; None without a rate.
+def timecode(pts_s: float, average_fps: float | None, *, drop_frame: bool = False) -> str | None:
+    """`HH:MM:SS:FF` of media time at the nominal rate, `HH:MM:SS;FF` with `drop_frame`; None without a rate.
 
-    Of a variable frame rate file this is the nearest frame at its average rate.
+    Of a variable frame rate file this is the nearest frame at its average rate. Drop-frame exists for rates
+    around 30 and 60 only.
     """
     if average_fps is None or average_fps < 1 or pts_s < 0:
         return None
-    nominal = round(average_fps)
-    number = round(pts_s * average_fps)
-    dropped = _NTSC_DROP.get(nominal, 0) if abs(average_fps - nominal * 1000 / 1001) < 1e-3 else 0
+    return _text(round(pts_s * average_fps), round(average_fps), drop_frame=drop_frame)
+
+
+def timecodes(media: MediaInfo | None, pts_s: float) -> tuple[str | None, str | None]:
+    """The timecode of media time, from zero, and the source's own: None where the source states none.
+
+    Both count drop-frame only where the source does.
+    """
+    if media is None:
+        return None, None
+    start = _TEXT.fullmatch(media.start_timecode or "")
+    drop_frame = start is not None and start[4] != ":"
+    own = timecode(pts_s, media.average_fps, drop_frame=drop_frame)
+    if own is None or start is None or media.average_fps is None:
+        return own, None
+    nominal = round(media.average_fps)
+    hours, minutes, seconds, frames = (int(start[n]) for n in (1, 2, 3, 5))
+    if frames >= nominal:
+        return own, None
+    minutes += 60 * hours
+    number = nominal * (60 * minutes + seconds) + frames
+    number -= _DROPPED.get(nominal, 0) * (minutes - minutes // 10) if drop_frame else 0
+    return own, _text(number + round(pts_s * media.average_fps), nominal, drop_frame=drop_frame)
+
+
+def _text(number: int, nominal: int, *, drop_frame: bool) -> str:
+    """Frame `number` of a day; the day begins again after 24 hours."""
+    dropped = _DROPPED.get(nominal, 0) if drop_frame else 0
+    number %= _DAY_MINUTES * 60 * nominal - dropped * (_DAY_MINUTES - _DAY_MINUTES // 10)
     if dropped:
         number += _skipped_numbers(number, nominal, dropped)
     seconds, frames = divmod(number, nominal)

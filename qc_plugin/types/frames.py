@@ -59,6 +59,8 @@ class MediaInfo:
     interlaced: bool = False
     tone_mapped_from: str | None = None  # "pq" or "hlg" when HDR was brought to SDR
     deinterlacer: str | None = None
+    start_timecode: str | None = None  # of the first frame, as the source states it; `;` is drop-frame
+    colour_true: bool = True  # False where the colours of the source cannot be shown
     notes: tuple[str, ...] = ()  # every assumption taken, e.g. "untagged HD taken as bt709"
     decoder: str = ""
 
