@@ -6,6 +6,7 @@ something else; a decoder then makes grey or noise of them. Only bounded parts o
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,9 @@ _ASF_ENCRYPTION: Final = tuple(
 _ASF: Final = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _MXF: Final = bytes.fromhex("060e2b3402050101")
 _MXF_ENCRYPTED_TRIPLET: Final = bytes.fromhex("0d010301027e0100")
+_PROGRAM_STREAM: Final = b"\0\0\1\xba"
+_VIDEO_PES: Final = re.compile(rb"\x00\x00\x01[\xe0-\xef]..([\x80-\xbf])", re.DOTALL)
+_SAMPLE_AES: Final = b"\x0f\x04zavc"  # the descriptor of an elementary stream that HLS encrypts
 _SYNC: Final = 0x47
 _MATROSKA: Final = b"\x1aE\xdf\xa3"
 _TRACK_TYPE = 0x83
@@ -88,6 +92,9 @@ def _told_by(file: BinaryIO, head: bytes, end: int) -> Encryption | None:
     if head.startswith((_ASF, _MXF)):
         file.seek(0)
         return _of_marks(file.read(_MOST_BYTES), head)
+    if head.startswith(_PROGRAM_STREAM):
+        file.seek(0)
+        return _of_program_stream(file.read(_MOST_BYTES))
     found = _of_boxes(file, end)
     file.seek(0)
     return found or _of_transport_stream(file.read(_MOST_BYTES))
@@ -151,9 +158,19 @@ def _of_marks(data: bytes, head: bytes) -> Encryption | None:
     return Encryption("Windows Media DRM", always=True) if found else None
 
 
+def _of_program_stream(data: bytes) -> Encryption | None:
+    """Video packets whose header says that they are scrambled; a DVD leaves many of them clear."""
+    heads = [match.group(1)[0] for match in _VIDEO_PES.finditer(data)]
+    n_scrambled = sum(bool(head & 0x30) for head in heads)
+    found = 10 * n_scrambled > len(heads)
+    return Encryption("MPEG-PS scrambling, as on a DVD", always=True) if found else None
+
+
 def _of_transport_stream(data: bytes) -> Encryption | None:
     """Packets with payload whose header says that it is scrambled, more than half on some PID."""
     first, step = packet_layout(data) or (len(data), 1)
+    if first < len(data) and _SAMPLE_AES in data:
+        return Encryption("SAMPLE-AES", always=True)
     counts: dict[int, list[int]] = {}
     for at in range(first, len(data) - 4, step):
         if data[at] == _SYNC and data[at + 3] & 0x10:

@@ -11,8 +11,10 @@ from tests.support.encrypted import (
     by_uuid,
     cenc,
     declared_only,
+    dvd,
     patched,
     piff,
+    sample_aes,
     scrambled_ts,
     webm,
     wmv,
@@ -29,6 +31,8 @@ SCHEMES = {
     "uuid.mp4": "cenc",
     "encrypted.webm": "Matroska content encryption",
     "scrambled.ts": "MPEG-TS scrambling",
+    "sample-aes.ts": "SAMPLE-AES",
+    "title.vob": "MPEG-PS scrambling, as on a DVD",
     "drm.wmv": "Windows Media DRM",
 }
 
@@ -39,7 +43,7 @@ def write_all(folder):
     patched(cenc(folder), "store.mp4", (b"cenc", b"itun"), (b"encv", b"drmi"))
     cenc(folder, name="fragments.mp4", fragmented=True)
     cenc(folder, name="hevc.mp4", codec="libx265")
-    for write in (piff, by_uuid, webm, scrambled_ts, wmv):
+    for write in (piff, by_uuid, webm, scrambled_ts, sample_aes, dvd, wmv):
         write(folder)
 
 
@@ -66,7 +70,8 @@ def test_f3_a_clear_file_that_only_declares_encryption_is_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("suffix", "codec"), [("mp4", "libx264"), ("ts", "libx264"), ("webm", "libvpx"), ("asf", "msmpeg4")]
+    ("suffix", "codec"),
+    [("mp4", "libx264"), ("ts", "libx264"), ("webm", "libvpx"), ("asf", "msmpeg4"), ("vob", "mpeg2video")],
 )
 def test_f3_clear_files_are_not_called_encrypted(tmp_path, suffix, codec):
     assert probe(make(tmp_path, Clip(f"clear.{suffix}", codec=codec, n_frames=6))).width_px == 192

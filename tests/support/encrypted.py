@@ -115,6 +115,32 @@ def scrambled_ts(folder: Path, name: str = "scrambled.ts") -> Path:
     return path
 
 
+def sample_aes(folder: Path, name: str = "sample-aes.ts") -> Path:
+    """MPEG-TS as HLS encrypts it sample by sample: the map of programs says so by a descriptor."""
+    data = bytearray(make(folder, Clip("clear.ts")).read_bytes())
+    for at in range(0, len(data), 188):
+        pid = (data[at + 1] & 0x1F) << 8 | data[at + 2]
+        if pid == 4096:  # FFmpeg's map of programs; behind its end is stuffing
+            data[at + 182 : at + 188] = b"\x0f\x04zavc"
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+def dvd(folder: Path, name: str = "title.vob") -> Path:
+    """MPEG-PS with every third video packet scrambled, as copied from a protected disc."""
+    data = bytearray(make(folder, Clip("clear.vob", codec="mpeg2video", n_frames=60)).read_bytes())
+    at, n = 0, 0
+    while (at := data.find(b"\0\0\1\xe0", at)) >= 0:
+        if n % 3 == 2:
+            data[at + 6] |= 0x30
+            data[at + 40 : at + 400] = bytes(byte ^ 0x5A for byte in data[at + 40 : at + 400])
+        at, n = at + 4, n + 1
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
 def wmv(folder: Path, name: str = "drm.wmv") -> Path:
     """Windows Media whose header holds the object that names a licence."""
     source = make(folder, Clip("clear.asf", codec="msmpeg4"))
