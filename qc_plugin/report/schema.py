@@ -51,6 +51,8 @@ _BLUR = {
 FRAME_MEASURES: dict[str, MeasureColumn] = _BLUR | {
     "luma_mean": MeasureColumn("share of white", 0, 1, "neither", "mean luma"),
     "luma_p90": MeasureColumn("share of white", 0, 1, "neither", "90th percentile of luma"),
+    "contrast": MeasureColumn("share", 0, 1, "lower", "range of luma or colour, of full scale"),
+    "short_side_px": MeasureColumn("px", 0, None, "lower", "shorter side of the picture"),
     "clipped_fraction": MeasureColumn("share", 0, 1, "higher", "pixels at black or white"),
     "bar_fraction": MeasureColumn("share", 0, 1, "higher", "area of letterbox or pillarbox bars"),
     "comb_ratio": MeasureColumn("ratio", 0, None, "higher", "interlace combing"),

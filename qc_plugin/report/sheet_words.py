@@ -33,6 +33,7 @@ _MEASURE_TITLES = {
     "luma_mean": "Mean brightness",
     "luma_p90": "Bright tenth",
     "clipped_fraction": "Clipped share",
+    "short_side_px": "Shorter side",
     "bar_fraction": "Black bars",
     "comb_ratio": "Combing",
     "corrupt": "Damaged",
@@ -98,6 +99,8 @@ def number(measure: str, value: float | None) -> str:
     unit = measure_column(measure).unit
     if unit in {"share", "share of white", "probability"}:
         return share(value)
+    if unit == "px":
+        return f"{value:.0f} px"
     if unit == "count":
         return f"{value:.0f}"
     if unit == "s":

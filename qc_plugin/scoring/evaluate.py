@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from qc_plugin.scoring.deciding import Value, action_of, decide
 from qc_plugin.scoring.measures import MEASURES, apply_limits
 from qc_plugin.scoring.selection import describe, rounded, select, selection_of
 from qc_plugin.scoring.sentences import sentence, subject_of
@@ -12,24 +13,21 @@ from qc_plugin.types import (
     DECISION_ORDER,
     OUTCOME_ORDER,
     Bands,
-    Decision,
     Finding,
     FrameJudgement,
     FrameScore,
     Outcome,
-    RegionScore,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from qc_plugin.scoring.rule_models import Band, Rule, Selection
+    from qc_plugin.scoring.rule_models import Rule, Selection
     from qc_plugin.scoring.ruleset import RuleSet
 
 __all__ = ["ENGINES", "judge_asset", "judge_frame", "judge_measured", "skipped_rules"]
 
 ENGINES: Final = ("motion_blur", "regions")  # those that are always there; a rule's `needs` may name others
-_Value = tuple[float, RegionScore | None]
 
 
 def judge_frame(score: FrameScore, rules: RuleSet, *, engines: Collection[str] = ENGINES) -> FrameJudgement:
@@ -92,9 +90,9 @@ def _judge(rule: Rule, score: FrameScore, rules: RuleSet, engines: Collection[st
     values, reason = _values(rule, score, selection)
     if not values:
         return _missing(rule, score, selection, reason)
-    value, scored = _reduced(rule, values)
-    outcome = _outcome(rule, value)
-    limit = _limit_told(rule, outcome)
+    decided = decide(rule, values, score)
+    value, scored, outcome = decided.value, decided.region, decided.outcome
+    limit = _limit_told(rule, "fail" if decided.doubt else outcome)
     kind = selection.kind if selection else None
     n = scored.n if scored else None
     measure = MEASURES[rule.measure]
@@ -102,9 +100,9 @@ def _judge(rule: Rule, score: FrameScore, rules: RuleSet, engines: Collection[st
         rule_id=rule.id,
         outcome=outcome,
         severity=rule.severity,
-        action=_action(rule, outcome),
+        action=decided.action,
         measure=rule.measure,
-        text=sentence(rule, measure, value=rounded(value), limit=limit, kind=kind, n=n),
+        text=sentence(rule, measure, value=rounded(value), limit=limit, kind=kind, n=n) + decided.doubt,
         value=value,
         limit=limit,
         region_kind=kind,
@@ -116,7 +114,7 @@ def _judge(rule: Rule, score: FrameScore, rules: RuleSet, engines: Collection[st
     )
 
 
-def _values(rule: Rule, score: FrameScore, selection: Selection | None) -> tuple[list[_Value], str]:
+def _values(rule: Rule, score: FrameScore, selection: Selection | None) -> tuple[list[Value], str]:
     """The values that the rule speaks of, or none and the reason."""
     if selection is None:
         value = score.measures.get(rule.measure)
@@ -128,7 +126,7 @@ def _values(rule: Rule, score: FrameScore, selection: Selection | None) -> tuple
         return [(float(len(chosen)), None)], ""
     if not chosen:
         return [], f"{describe(selection)} in this frame"
-    values: list[_Value] = [(r.measures[rule.measure], r) for r in chosen if rule.measure in r.measures]
+    values: list[Value] = [(r.measures[rule.measure], r) for r in chosen if rule.measure in r.measures]
     first = chosen[0]
     return values, f"{first.region.kind} {first.n}: {rule.measure} {_why(first.skipped, rule.measure)}"
 
@@ -138,38 +136,9 @@ def _why(skipped: Mapping[str, str], measure: str) -> str:
     return f"not measured: {reason}" if reason else "not measured"
 
 
-def _reduced(rule: Rule, values: Sequence[_Value]) -> _Value:
-    """One value of several. Without `reduce` the worst decides; `any` lets the best one decide."""
-    if rule.reduce == "mean":
-        return sum(value for value, _ in values) / len(values), None
-    upper = rule.pass_.at_most is not None
-    largest = {"max": True, "min": False, "any": not upper, None: upper}[rule.reduce]
-    return max(values, key=lambda v: v[0]) if largest else min(values, key=lambda v: v[0])
-
-
-def _outcome(rule: Rule, value: float) -> Outcome:
-    if _within(rule.pass_, value):
-        return "pass"
-    return "borderline" if rule.borderline is not None and _within(rule.borderline, value) else "fail"
-
-
-def _within(band: Band, value: float) -> bool:
-    return rounded(value) <= band.limit if band.at_most is not None else rounded(value) >= band.limit
-
-
 def _limit_told(rule: Rule, outcome: Outcome) -> float:
     """The limit that was crossed last, or for a pass the one that held."""
     return rule.borderline.limit if outcome == "fail" and rule.borderline else rule.pass_.limit
-
-
-def _action(rule: Rule, outcome: Outcome) -> Decision:
-    actions: dict[Outcome, Decision] = {
-        "pass": rule.then.pass_,
-        "borderline": rule.then.borderline,
-        "fail": rule.then.fail,
-        "skip": "accept",
-    }
-    return actions[outcome]
 
 
 def _bands(rule: Rule) -> Bands:
@@ -195,7 +164,7 @@ def _missing(
         rule_id=rule.id,
         outcome=outcome,
         severity=rule.severity,
-        action=_action(rule, outcome),
+        action=action_of(rule, outcome),
         measure=rule.measure,
         text=text,
         limit=rule.pass_.limit,

@@ -17,7 +17,7 @@ class Measure:
     """
 
     name: str
-    unit: Literal["share", "score", "count", "s", "ratio"]
+    unit: Literal["share", "score", "count", "s", "ratio", "px"]
     low: float
     high: float | None
     worse: Worse
@@ -75,6 +75,14 @@ _ALL = (
     Measure(
         "luma_p90", "share", 0, 1, "neither", "frame",
         "90th percentile of luma, of white", "nine tenths are darker than {value} of white",
+    ),
+    Measure(
+        "contrast", "share", 0, 1, "lower", "frame",
+        "range of luma or colour that the picture spans, of full scale", "contrast {value}",
+    ),
+    Measure(
+        "short_side_px", "px", 0, None, "lower", "frame",
+        "shorter side of the picture", "{value} on the shorter side",
     ),
     Measure(
         "clipped_fraction", "share", 0, 1, "higher", "both",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qc_plugin.scoring.inherit import Fault
-from qc_plugin.scoring.measures import MEASURES, Measure
+from qc_plugin.scoring.measure_table import MEASURES, Measure, Where
 from qc_plugin.scoring.rank_parts import PARTS
 from qc_plugin.scoring.sentences import message_fault
 from qc_plugin.scoring.yaml_source import KEY, Block, Place, nearest, place_of
@@ -65,6 +65,9 @@ def _rule_faults(rule: Rule, rules: ResolvedRules) -> Iterator[_Found]:
         if name not in rules.regions:
             yield ("unless_found", n), f"unknown region `{name}`", nearest(name, rules.regions)
     yield from _action_faults(rule)
+    elsewhere: Where = "region" if rule.region == FRAME else "frame"
+    found = _condition_faults(rule.contradicted_by, elsewhere)
+    yield from ((("contradicted_by", *loc), message, fix) for loc, message, fix in found)
     numbered = rule.region != FRAME and rule.measure != "count" and rule.reduce != "mean"
     fault = message_fault(rule.message or "", numbered=numbered)
     if fault:
@@ -130,15 +133,17 @@ def _action_faults(rule: Rule) -> Iterator[_Found]:
         yield ("then",), f"a worse outcome has a milder action ({told})", "order them from mild to hard"
 
 
-def _condition_faults(when: Mapping[str, Threshold]) -> Iterator[_Found]:
+def _condition_faults(when: Mapping[str, Threshold], elsewhere: Where = "region") -> Iterator[_Found]:
+    """Conditions on measures that are not known, not measured here but only `elsewhere`, or out of range."""
     for name, threshold in when.items():
         measure = MEASURES.get(name)
         limit = threshold.above if threshold.above is not None else threshold.below
         assert limit is not None
         if measure is None:
             yield (name, KEY), f"unknown measure `{name}`", nearest(name, MEASURES)
-        elif measure.where == "region":
-            yield (name,), f"`{name}` is measured on regions, not on the frame", "use a measure of the frame"
+        elif measure.where == elsewhere:
+            there, here = ("the frame", "regions") if elsewhere == FRAME else ("regions", "the frame")
+            yield (name,), f"`{name}` is measured on {there}, not on {here}", f"use a measure of {here}"
         elif fix := _out_of_range(limit, measure):
             yield (name, next(iter(threshold.model_fields_set))), *fix
 

@@ -133,6 +133,7 @@ class Rule(_Model):
     if_missing: Literal["skip", "fail"] = "skip"
     needs: tuple[Word, ...] = ()
     unless_found: tuple[Word, ...] = ()
+    contradicted_by: dict[Word, Threshold] = Field(default_factory=dict)
     severity: Severity = "warning"
     then: Then = Then.model_validate({})
     message: Text | None = None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _NUMBERS = ("value", "limit")
 FIELDS = (*_NUMBERS, "n", "kind", "measure", "title")
 _SPEC = re.compile(r"(?:\.([0-4]))?([%fd])?")
-_DECIMALS = {"share": 0, "score": 2, "count": 0, "s": 2, "ratio": 2}
+_DECIMALS = {"share": 0, "score": 2, "count": 0, "s": 2, "ratio": 2, "px": 0}
 _MORE_DECIMALS = 4  # at most so many more, to tell a value from a limit that rounds to the same
 
 
@@ -83,6 +83,11 @@ def _fill(text: str, measure: Measure, words: dict[str, str], value: float, limi
     return "".join(filled)
 
 
+def number_of(measure: Measure, value: float) -> str:
+    """`value` in the unit of its measure, without a limit to be told from."""
+    return _number(value, "%" if measure.unit == "share" else "f", _DECIMALS[measure.unit], measure)
+
+
 def _pair(measure: Measure, spec: str, value: float, limit: float) -> tuple[str, str]:
     """Value and limit as text, with decimals enough to tell them apart ("15.4 %, limit 15 %")."""
     match = _SPEC.fullmatch(spec)
@@ -106,5 +111,5 @@ def _decimals_for(number: float, fewest: int) -> int:
 def _number(number: float, form: str, decimals: int, measure: Measure) -> str:
     if form == "%":
         return f"{number * 100:.{decimals}f} %"
-    unit = " s" if measure.unit == "s" and form != "d" else ""
+    unit = f" {measure.unit}" if measure.unit in ("s", "px") and form != "d" else ""
     return f"{number:.{decimals}f}{unit}"

@@ -24,6 +24,7 @@ from qc_plugin.inference.session import Array, Session, check_range
 from qc_plugin.inference.spec import EngineSpec, load_spec
 from qc_plugin.stages import tiling
 from qc_plugin.stages.incoming import checked_rgb, runs_of_one_size
+from qc_plugin.stages.structure import structured
 from qc_plugin.types import BlurMap, Frame
 
 if TYPE_CHECKING:
@@ -121,8 +122,12 @@ class BlurSegmenter:
             height, width = group[0].rgb.shape[:2]
             spec = self.session.spec
             scale = plan_scale(height, width, spec, long_side=self.long_side)
-            maps = self._infer([fitted(checked_rgb(frame.rgb), scale, spec) for frame in group], scale)
-            result += [self._blur_map(frame, scale, part) for frame, part in zip(group, maps, strict=True)]
+            images = [fitted(checked_rgb(frame.rgb), scale, spec) for frame in group]
+            maps = self._infer(images, scale)
+            result += [
+                self._blur_map(frame, tiling.crop(image, *scale.analysis), scale, part)
+                for frame, image, part in zip(group, images, maps, strict=True)
+            ]
         return result
 
     def close(self) -> None:
@@ -158,15 +163,17 @@ class BlurSegmenter:
         stacked = np.concatenate([outputs[name] for name in MAPS], axis=1)
         return np.asarray(stacked.transpose(0, 2, 3, 1).clip(0.0, 1.0), dtype=np.float32)
 
-    def _blur_map(self, frame: Frame, scale: Scale, maps: Array) -> BlurMap:
+    def _blur_map(self, frame: Frame, image: NDArray[np.uint8], scale: Scale, maps: Array) -> BlurMap:
+        """The maps of `image`, which is `frame` at analysis scale; no evidence where it has no edge."""
         probability, intensity, evidence = (np.ascontiguousarray(maps[..., k]) for k in range(len(MAPS)))
         if self.params.prior is not None:
             probability = judge_by_the_rest(probability, evidence, self.params.prior)
+        seen = structured(image, evidence.shape, self.params.stride)
         return BlurMap(
             frame.index,
             probability,
             intensity,
-            evidence,
+            np.where(seen, evidence, np.float32(0)),
             scale_xy=scale.frame_per_cell(self.params.stride),
             threshold=self.params.threshold,
             evidence_floor=self.params.evidence_floor,

@@ -44,7 +44,9 @@ def test_levels_of_known_pictures():
     measures = measure_preview(preview(half))
     assert measures["luma_mean"] == pytest.approx(0.5)
     assert measures["luma_p90"] == pytest.approx(0.8)
-    assert set(measures) == {"luma_mean", "luma_p90", "clipped_fraction", "bar_fraction", "comb_ratio"}
+    names = {"luma_mean", "luma_p90", "contrast", "clipped_fraction", "bar_fraction", "comb_ratio"}
+    assert set(measures) == names
+    assert measures["contrast"] == pytest.approx(0.6)
     assert measures["clipped_fraction"] == measures["bar_fraction"] == measures["comb_ratio"] == 0
 
 
