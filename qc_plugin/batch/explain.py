@@ -12,6 +12,7 @@ from qc_plugin.errors import UsageError
 from qc_plugin.isolation.looks import Wanted
 from qc_plugin.isolation.samples import open_samples
 from qc_plugin.pipeline.seen import seen
+from qc_plugin.report.places import Places, ledger_beside
 from qc_plugin.report.read import read_report
 from qc_plugin.report.timecode import timecodes
 from qc_plugin.stages.optical_flow import judge_by_motion
@@ -46,7 +47,7 @@ def explain_frame(
     """Explain a scored frame. Raises UsageError for a frame that was not scored or an asset that moved."""
     report = read_report(report_path)
     row = row_at(report, frame_index)
-    source = source_of(report, asset)
+    source = source_of(report, asset, report_path)
     frame, odds = _decode(source, report, frame_index, config)
     segmenter = BlurSegmenter.load(backend=config.backend, precision=config.precision, threads=config.threads)
     target = out or Path(f"{source.stem}-frame-{frame_index}-blur.png")
@@ -66,16 +67,27 @@ def row_at(report: AssetReport, frame_index: int) -> FrameRow:
     raise UsageError(f"frame {frame_index} was not scored; the nearest that were: {names}")
 
 
-def source_of(report: AssetReport, given: Path | None) -> Path:
-    """The asset of a report, or its copy at `given`; UsageError when it moved or its content changed."""
-    path = given or Path(report.asset.path)
-    if not path.is_file():
-        raise UsageError(f"{path}: the asset is not there any more; say where it is with --asset FILE")
-    if hash_file(path) != report.asset.id:
+def source_of(report: AssetReport, given: Path | None, report_path: Path) -> Path:
+    """The asset of a report: at `given`, else where it was checked, else where the ledger knows it.
+
+    Raises UsageError when it moved or its content changed.
+    """
+    found = [place for place in ([given] if given else places_of(report, report_path)) if place.is_file()]
+    for path in found:
+        if hash_file(path) == report.asset.id:
+            return path
+    path = found[0] if found else given or Path(report.asset.path)
+    if found:
         raise UsageError(
             f"{path}: not the content this report speaks of; check it again, or give --asset FILE"
         )
-    return path
+    raise UsageError(f"{path}: the asset is not there any more; say where it is with --asset FILE")
+
+
+def places_of(report: AssetReport, report_path: Path) -> list[Path]:
+    """Where the asset of a report may be: where it was checked, then where a scan found its content last."""
+    known = Places(ledger_beside(report_path)).paths(report_path)
+    return [Path(report.asset.path), *map(Path, known)]
 
 
 def _decode(

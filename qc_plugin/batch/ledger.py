@@ -138,11 +138,6 @@ class Ledger:
         with self._writing():
             self._db.executemany("DELETE FROM assets WHERE path = ?", ((os.fsencode(p),) for p in paths))
 
-    def copies(self, asset16: str) -> list[str]:
-        """Where the content whose id begins with these 16 digits lies, sorted."""
-        query = "SELECT path FROM assets WHERE asset_id >= ? AND asset_id < ? ORDER BY path"
-        return [os.fsdecode(path) for (path,) in self._db.execute(query, (asset16, f"{asset16}g"))]
-
     def counts(self) -> list[tuple[str, int, int]]:
         """(verdict, exit code, how many assets), sorted."""
         query = "SELECT verdict, exit_code, COUNT(*) FROM assets GROUP BY 1, 2 ORDER BY 1, 2"

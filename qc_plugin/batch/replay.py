@@ -51,7 +51,7 @@ def replay_frame(
     """
     report = read_report(report_path)
     row = row_at(report, frame_index)
-    source = source_of(report, asset)
+    source = source_of(report, asset, report_path)
     settings = _settings(report, config)
     engines = Engines.load(
         backend=settings.backend,

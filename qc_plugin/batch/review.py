@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from qc_plugin.batch.explain import places_of
 from qc_plugin.batch.identity import hash_file
 from qc_plugin.decode.limits import PROFILES
 from qc_plugin.errors import AssetError, UsageError
@@ -86,7 +87,8 @@ def write_page_of(
     shown, missing = [], []
     for path, report, rows in chosen:
         wanted = {row.score.frame_index for row in rows}
-        found = _pictures(report, wanted, config, assets, segmenter) if wanted else _Found()
+        places = _places(report, path, assets) if wanted else []
+        found = _pictures(report, wanted, config, places, segmenter) if wanted else _Found()
         if found.why_not:
             missing.append((report.asset.path, found.why_not))
         repaired = {i: p for i, p in repaired_pictures(path).items() if i in wanted}
@@ -115,13 +117,13 @@ def _pictures(
     report: AssetReport,
     wanted: set[int],
     config: RunConfig,
-    folder: Path | None,
+    places: Sequence[Path],
     segmenter: BlurSegmenter | None,
 ) -> _Found:
     """The wanted frames of one asset; one that moved, changed or cannot be read gives the reason."""
     found = _Found()
     try:
-        for frame, odds in _frames(_locate(report, folder), report, wanted, config):
+        for frame, odds in _frames(_locate(report, places), report, wanted, config):
             found.frames[frame.index] = sheet_jpeg(frame.rgb)
             if segmenter is not None:
                 blur = judge_by_motion(segmenter(frame.rgb), odds)
@@ -145,12 +147,17 @@ def _frames(
                 yield look.frame, look.odds
 
 
-def _locate(report: AssetReport, folder: Path | None) -> Path:
-    """Where the asset is: below `folder` by its file name and content, else where the report read it."""
+def _places(report: AssetReport, report_path: Path, folder: Path | None) -> list[Path]:
+    """Where the asset may be: below `folder` by its file name, then where it was read, then its copies."""
     name = PurePath(report.asset.path).name
-    known = Path(report.asset.path)
     below = sorted(folder.rglob(_glob_literal(name))) if folder is not None and name else []
-    places = [place for place in (*below, known) if place.is_file()]
+    return [*below, *places_of(report, report_path)]
+
+
+def _locate(report: AssetReport, among: Sequence[Path]) -> Path:
+    """The first of the places that holds the content which was checked."""
+    name = PurePath(report.asset.path).name
+    places = [place for place in among if place.is_file()]
     for place in places:
         # A name that the host gave says nothing about the content: trust the place.
         if not _SHA256.fullmatch(report.asset.id) or hash_file(place) == report.asset.id:

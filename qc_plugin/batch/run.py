@@ -26,6 +26,7 @@ from qc_plugin.batch.work import Workshop, quarantine
 from qc_plugin.errors import QcError, UsageError
 from qc_plugin.files import make_folder, sweep
 from qc_plugin.hooks.installed import packages
+from qc_plugin.report.places import LEDGER
 from qc_plugin.store.address import Address
 from qc_plugin.store.s3 import S3
 
@@ -117,7 +118,7 @@ def _one(place: Place) -> Path | Listed:
 
 def ledger_file(config: RunConfig, named: Path | None = None) -> Path:
     """Where the ledger of a reports folder lies."""
-    return named or config.reports / "ledger.sqlite"
+    return named or config.reports / LEDGER
 
 
 def plan_scan(paths: Sequence[Place], config: RunConfig, options: ScanOptions, ledger: Ledger) -> Plan:

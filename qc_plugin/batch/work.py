@@ -21,6 +21,7 @@ from qc_plugin.hooks.installed import packages
 from qc_plugin.isolation.media import kind_of
 from qc_plugin.isolation.samples import warm_up
 from qc_plugin.report.write import report_path_for, write_partial, write_report
+from qc_plugin.store.address import absolute
 from qc_plugin.store.s3 import S3
 from qc_plugin.types import Asset, AssetKind, AssetReport
 
@@ -109,7 +110,9 @@ class Workshop:
         decoded. A finished report of the same content and keys stays.
         """
         started = time.monotonic()
-        if not isinstance(place, Path):
+        if isinstance(place, Path):
+            place = absolute(place)  # what a report names can be found from any working folder
+        else:
             uri = str(place.address)
         try:
             again = self._judged_again(old, started)

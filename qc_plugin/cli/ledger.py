@@ -89,11 +89,13 @@ def status(
 def compact(
     reports: o.Reports = None,
     out_dir: Annotated[Path, typer.Option("--out", help="Folder of the datasets.")] = Path("qc-dataset"),
+    ledger: Ledgers = None,
     config: o.ConfigFile = None,
 ) -> int:
     """Example: qc-plugin compact --reports qc-reports --out qc-dataset
 
-    Join the reports of each month into one dataset of frames and one of assets, for DuckDB or Spark.
+    Join the reports of each month into one dataset of frames and one of assets, for DuckDB or Spark, with all
+    places where each content was at the last scan.
     """
     from qc_plugin.report.compact import compact as compact_reports
 
@@ -101,7 +103,7 @@ def compact(
     if run.store is not None:
         copy = f"aws s3 sync {run.store} qc-reports"
         raise UsageError(f"{run.store}: reports are joined from a folder; copy them first: {copy}")
-    for month in compact_reports(run.reports, out_dir):
+    for month in compact_reports(run.reports, out_dir, ledger=ledger):
         state = "written" if month.written else "as it was"
         out.print(f"{month.month}: {month.n_reports} reports, {month.n_frames} frames, {state}")
     return 0

@@ -81,6 +81,7 @@ class TaskSummary(_Line):
 
     assets: int = 0
     reused: int = Field(default=0, description="Done already under the same rules and engines")
+    skipped: int = Field(default=0, description="Folders and links that could not be searched")
     verdicts: dict[str, int] = Field(default_factory=dict)
     exit_code: int = Field(
         default=0, description="Worst system class among the assets, 0 when all were checked"

@@ -12,18 +12,23 @@ import pyarrow.parquet as pq
 
 from qc_plugin.errors import UsageError
 from qc_plugin.files import explained, whole
-from qc_plugin.report.read import read_meta
-from qc_plugin.report.schema import SCHEMA
+from qc_plugin.report.places import LEDGER, Places
+from qc_plugin.report.read import placed, read_meta
+from qc_plugin.report.schema import ALSO_AT, SCHEMA
+from qc_plugin.report.text import plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 _ROWS_A_GROUP = 50_000
+_FRAMES = SCHEMA.append(ALSO_AT)
 _ASSETS = pa.schema(
     [
         ("asset_id", pa.string()),
         ("uri", pa.string()),
+        ("also_at", pa.list_(pa.string())),
+        ("present", pa.bool_()),
         ("kind", pa.string()),
         ("verdict", pa.string()),
         ("incomplete", pa.bool_()),
@@ -48,11 +53,12 @@ class Month:
     written: bool
 
 
-def compact(root: Path, out: Path) -> list[Month]:
+def compact(root: Path, out: Path, *, ledger: Path | None = None) -> list[Month]:
     """Write `out/{frames,assets}/month=YYYY-MM/part-<digest>.parquet` for the reports below `root`.
 
-    The digest is of the reports that went in: the same ones give the same file, and a month without news is
-    left alone. Reports stay as they are. UsageError when there are none.
+    Where their contents lie now is by `ledger` (default: that in `root`). The digest is of reports and places
+    that went in: the same ones give the same file, and a month without news is left alone. Reports stay as
+    they are. UsageError when there are none.
     """
     months: dict[str, list[Path]] = {}
     for path in sorted(root.glob("schema=*/kind=*/*/*.parquet")):
@@ -61,17 +67,18 @@ def compact(root: Path, out: Path) -> list[Month]:
             months.setdefault(f"{written:%Y-%m}", []).append(path)
     if not months:
         raise UsageError(f"{root}: holds no report (*.parquet); name a reports folder written by `scan`")
-    return [_month(root, out, month, paths) for month, paths in sorted(months.items())]
+    places = Places(root / LEDGER if ledger is None else ledger)
+    return [_month(root, out, month, paths, places) for month, paths in sorted(months.items())]
 
 
-def _month(root: Path, out: Path, month: str, paths: list[Path]) -> Month:
-    names = [f"{path.relative_to(root)} {path.stat().st_size}" for path in paths]
-    part = f"part-{hashlib.sha256(chr(10).join(names).encode()).hexdigest()[:16]}.parquet"
+def _month(root: Path, out: Path, month: str, paths: list[Path], places: Places) -> Month:
+    names = [f"{path.relative_to(root)} {path.stat().st_size} {places.paths(path) or ''}" for path in paths]
+    part = f"part-{hashlib.sha256(plain_text(chr(10).join(names)).encode()).hexdigest()[:16]}.parquet"
     frames, assets = (out / kind / f"month={month}" / part for kind in ("frames", "assets"))
     if frames.is_file() and assets.is_file():
         return Month(month, len(paths), pq.read_metadata(frames).num_rows, written=False)
-    n_frames = _write(frames, SCHEMA, _frames(paths))
-    _write(assets, _ASSETS, (pa.Table.from_pylist([_asset(root, path)], schema=_ASSETS) for path in paths))
+    n_frames = _write(frames, _FRAMES, _frames(paths, places))
+    _write(assets, _ASSETS, (_assets(root, path, places) for path in paths))
     for place in (frames, assets):
         _remove_others(place)
     return Month(month, len(paths), n_frames, written=True)
@@ -104,12 +111,12 @@ def _write(target: Path, schema: pa.Schema, tables: Iterator[pa.Table]) -> int:
     return n_rows + n_held
 
 
-def _frames(paths: list[Path]) -> Iterator[pa.Table]:
+def _frames(paths: list[Path], places: Places) -> Iterator[pa.Table]:
     """Rows of each report under the present schema; a column that an older one lacks is empty."""
     for path in paths:
-        table = pq.read_table(path, memory_map=False, partitioning=None)
+        table = placed(pq.read_table(path, memory_map=False, partitioning=None), path, places)
         yield pa.table(
-            [_column(table, column) for column in SCHEMA], schema=SCHEMA.remove_metadata()
+            [_column(table, column) for column in _FRAMES], schema=_FRAMES.remove_metadata()
         ).replace_schema_metadata(None)
 
 
@@ -119,12 +126,15 @@ def _column(table: pa.Table, column: pa.Field) -> Any:
     return pa.nulls(table.num_rows, column.type)
 
 
-def _asset(root: Path, path: Path) -> dict[str, Any]:
+def _assets(root: Path, path: Path, places: Places) -> pa.Table:
     meta = read_meta(path)
     error = meta["error"] or {}
-    return {
+    where = places.of(path, meta["asset"]["uri"])
+    row = {
         "asset_id": meta["asset"]["id"],
-        "uri": meta["asset"]["uri"],
+        "uri": where.uri,
+        "also_at": where.also_at,
+        "present": where.present,
         "kind": meta["asset"]["kind"],
         "verdict": meta["verdict"],
         "incomplete": meta["flags"]["incomplete"],
@@ -136,3 +146,4 @@ def _asset(root: Path, path: Path) -> dict[str, Any]:
         "frames": meta["coverage"]["frames_scored"],
         "report": str(path.relative_to(root)),
     }
+    return pa.Table.from_pylist([row], schema=_ASSETS)

@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 
 from qc_plugin.errors import UsageError
 from qc_plugin.report.meta import decode_meta, report_of
+from qc_plugin.report.places import Places, ledger_beside
 from qc_plugin.report.rows import frame_of
-from qc_plugin.report.schema import SCHEMA_VERSION
+from qc_plugin.report.schema import ALSO_AT, SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
 _NEEDED = ("asset", "verdict", "flags", "coverage", "funnel", "findings", "provenance", "rules", "error")
 
 
-def read_frames(path: str | Path) -> pd.DataFrame:
+def read_frames(path: str | Path, *, ledger: str | Path | None = None) -> pd.DataFrame:
     """Every scored frame of one report, or of all reports below a folder, as one row.
 
-    Assets in error give none. Raises UsageError naming the file that is not a report.
+    `also_at` lists the other places of the same content, and `asset_uri` is one that was there at the last
+    scan, by `ledger` (default: that of the reports folder). Assets in error give no row. Raises UsageError
+    naming the file that is not a report.
     """
     import pandas as pd  # a second to import: paid by those who want a data frame
 
@@ -38,13 +41,23 @@ def read_frames(path: str | Path) -> pd.DataFrame:
     )
     if not paths:
         raise UsageError(f"{path}: holds no report (*.parquet); name a reports folder written by `scan`")
-    tables = [_read_table(each).replace_schema_metadata(None) for each in paths]
+    places = Places(ledger_beside(path) if ledger is None else Path(ledger))
+    tables = [placed(_read_table(each), each, places).replace_schema_metadata(None) for each in paths]
     table = pa.concat_tables(tables, promote_options="permissive")
     # Nullable integers: a rank that is missing must not turn the ranks into floats, nor round a large pts.
     integers = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype()}
     frame = table.to_pandas(maps_as_pydicts="strict", types_mapper=integers.get)
     assert isinstance(frame, pd.DataFrame)
     return frame
+
+
+def placed(table: pa.Table, report: Path, places: Places) -> pa.Table:
+    """Rows of `report` with the places of its content as they are now."""
+    n_rows, column = table.num_rows, table.column_names.index("asset_uri")
+    where = places.of(report, table["asset_uri"][0].as_py() if n_rows else "")
+    uris = pa.array([where.uri] * n_rows, table.schema.field(column).type)
+    others = pa.array([list(where.also_at)] * n_rows, ALSO_AT.type)
+    return table.set_column(column, table.schema.field(column), uris).append_column(ALSO_AT, others)
 
 
 def read_meta(path: Path) -> dict[str, Any]:

@@ -228,3 +228,5 @@ _SOURCE = [
 SCHEMA: pa.Schema = pa.schema(
     [*_IDENTITY, *_TIME, *_DECISION, *_RANK, *_measure_fields(FRAME_MEASURES), *_LISTS, *_SOURCE]
 )
+# In what is read or joined from reports, never inside one: what is written once cannot know it.
+ALSO_AT: pa.Field = _field("also_at", pa.list_(pa.string()), "other places of the same content")

@@ -2,10 +2,13 @@
 
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from qc_plugin.report.read import read_meta
+from qc_plugin.report.read import read_frames, read_meta
 
 
 @pytest.fixture
@@ -45,3 +48,29 @@ def test_a_missing_path_is_said_before_anything_is_done(qc, catalogue, tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "gone.mov: no such file or folder; check the path" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_rows_25_and_26_explain_finds_the_asset_or_its_copy_from_any_folder(
+    qc, still, tmp_path, tmp_path_factory
+):
+    (tmp_path / "dup").mkdir()
+    one, two = (Path(shutil.copy(still, tmp_path / "dup" / name)) for name in ("one.png", "two.png"))
+    assert qc("scan", "dup", "--reports", "R", "--no-sheet").returncode == 0
+    (report,) = (tmp_path / "R").rglob("*.parquet")
+    frames = read_frames(tmp_path / "R")
+    assert (list(frames["asset_uri"]), [list(also) for also in frames["also_at"]]) == (
+        [str(one)],
+        [[str(two)]],
+    )
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    words = ["explain", report, "--frame", "0", "--out", elsewhere / "heat.png"]
+    run = [sys.executable, "-m", "qc_plugin", *map(str, words)]
+    done = subprocess.run(run, cwd=elsewhere, capture_output=True, text=True, check=False, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
+    one.unlink()
+    done = subprocess.run(run, cwd=elsewhere, capture_output=True, text=True, check=False, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
+    two.unlink()
+    done = subprocess.run(run, cwd=elsewhere, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 2
+    assert f"{one}: the asset is not there any more" in done.stderr

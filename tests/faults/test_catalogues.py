@@ -12,10 +12,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
+import pyarrow.parquet as pq
 import pytest
 
 from qc_plugin.batch import run
 from qc_plugin.batch.ledger import Ledger
+from qc_plugin.host.desk import Desk
+from qc_plugin.host.event import Event
+from qc_plugin.report.read import read_meta
 from tests.faults import stub_worker
 from tests.faults.stub_worker import asset
 
@@ -353,3 +357,68 @@ def test_row_25_deleted_files_leave_the_ledger_at_the_next_scan(here, scan, qc):
         known = [Path(entry.path).name for entry in ledger.entries()]
     assert known == ["x.png", "three.png", "two.png"]
     assert qc("status", "--reports", "R", "--json").lines[0]["counts"][0]["assets"] == 3
+
+
+def places(folder):
+    """What the dataset says of where each asset is: {name first given: (others, still there)}."""
+    rows = pq.read_table(next(folder.glob("assets/*/*.parquet")), partitioning=None).to_pylist()
+    return {row["uri"]: (row["also_at"], row["present"]) for row in rows}
+
+
+def test_row_25_every_path_of_a_content_is_in_the_dataset_and_deleted_ones_leave_it(here, scan, qc):
+    one, two, other = (here / name for name in ("dup/a/one.png", "dup/b/two.png", "dup/other.png"))
+    asset(other)
+    asset(one)
+    two.parent.mkdir()
+    shutil.copy(one, two)
+    (here / "elsewhere").mkdir()
+    shutil.copy(one, here / "elsewhere/three.png")
+    assert scan("dup").code == 0
+    assert scan("elsewhere").code == 0
+    assert qc("compact", "--reports", "R", "--out", "D").code == 0
+    also = [str(two), str(here / "elsewhere/three.png")]
+    assert places(here / "D") == {str(one): (also, True), str(other): ([], True)}
+    assert "as it was" in qc("compact", "--reports", "R", "--out", "D").out
+    one.unlink()
+    other.unlink()
+    assert scan("dup").code == 0
+    assert qc("status", "--reports", "R", "--json").lines[0]["counts"] == [
+        {"verdict": "accept", "exit_code": 0, "assets": 2}
+    ]
+    assert "written" in qc("compact", "--reports", "R", "--out", "D").out
+    assert places(here / "D") == {str(two): ([also[1]], True), str(other): ([], False)}
+
+
+def test_row_25_without_the_ledger_the_place_of_the_report_stands(here, scan, qc):
+    asset(here / "in/a.png")
+    scan("in", "--ledger", here / "far.sqlite")
+    qc("compact", "--reports", "R", "--out", "D")
+    assert places(here / "D") == {str(here / "in/a.png"): ([], None)}
+    qc("compact", "--reports", "R", "--out", "D", "--ledger", here / "far.sqlite")
+    assert places(here / "D") == {str(here / "in/a.png"): ([], True)}
+
+
+def test_row_26_reports_of_two_folders_name_two_files(here, qc, monkeypatch):
+    for folder in ("one", "two"):
+        asset(here / folder / "cat/a.png", text=folder)
+        monkeypatch.chdir(here / folder)
+        words = "--reports", here / "R", "--no-sheet", "--rules", "artwork", "--json"
+        assert qc("scan", "cat", *words).code == 0
+        assert qc("scan", "../one/cat/a.png", *words).rows()[0]["reused"]
+    uris = {read_meta(path)["asset"]["uri"] for path in (here / "R").rglob("*.parquet")}
+    assert uris == {f"{here}/one/cat/a.png", f"{here}/two/cat/a.png"}
+
+
+def test_row_04_by_the_door_of_a_host(stranger, scan, monkeypatch, capsys):
+    """The nightly scan as a task of an event, and the ledger that a rebuild makes."""
+    monkeypatch.chdir(stranger)
+    asset(stranger / "lib/a.png")
+    asset(stranger / "lib/secret/b.png")
+    (stranger / "lib/secret").chmod(0)
+    event = {"schema": 1, "event": "task.run", "id": "t", "task": "nightly-scan", "paths": ["lib"]}
+    desk = Desk({"reports": stranger / "R", "rules": "artwork", "sheet": False, "stills": False})
+    answer = desk.answer(Event.model_validate(event))
+    assert (answer.verdict, answer.task.exit_code, answer.task.assets) == ("review", 20, 1)
+    assert answer.task.skipped == 1
+    gone = desk.answer(Event.model_validate(event | {"paths": ["no/such"], "id": "u"}))
+    assert (gone.error.exit_code, gone.error.text.split(":")[0]) == (2, "no/such")

@@ -1,5 +1,6 @@
 """The watch folder with real files that arrive while it looks."""
 
+import errno
 import json
 import os
 import signal
@@ -134,3 +135,43 @@ def test_the_command_watches_until_it_is_asked_to_stop(folder, still, tmp_path):
     assert "Traceback" not in host.stderr.read()
     host.stdout.close()
     host.stderr.close()
+
+
+def test_row_04_a_folder_that_cannot_be_listed_or_is_away_does_not_end_the_watch(
+    desk, folder, still, monkeypatch, caplog
+):
+    """A listing that fails in a folder below, then the share itself away for a look, then back."""
+    (folder / "closed").mkdir()
+    (folder / "a.png").write_bytes(still.read_bytes())
+    away, real = folder.with_name("away"), os.scandir
+
+    def closed(path="."):
+        if str(path).endswith("closed"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    results = look(
+        desk,
+        folder,
+        nothing,
+        nothing,
+        lambda: folder.rename(away),
+        nothing,
+        lambda: away.rename(folder),
+        nothing,
+        nothing,
+        ignore=("*.mov",),
+    )
+    assert [(r.asset.uri, r.replayed) for r in results] == [(str(folder / "a.png"), False)]
+    told = [record.message for record in caplog.records if record.name.endswith("watch")]
+    assert sum("closed: cannot be read (Permission denied)" in text for text in told) == 2
+    assert sum("no such file or folder" in text for text in told) == 1
+
+
+def test_reports_in_the_folder_are_no_arrivals(desk, folder, still):
+    (folder / "a.png").write_bytes(still.read_bytes())
+    (folder / "qc/stills").mkdir(parents=True)
+    (folder / "qc/stills/b.png").write_bytes(still.read_bytes())
+    results = look(desk, folder, nothing, nothing, but=(folder / "qc",))
+    assert [r.asset.uri for r in results] == [str(folder / "a.png")]
