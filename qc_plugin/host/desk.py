@@ -108,7 +108,7 @@ class Desk:
         if not lasting(result):
             return result
         if config.webhook:  # before it is kept: a crash in between sends twice, never not at all
-            Outbox(config.reports).put(result, config.webhook)
+            Outbox(config.reports).put(result, config.webhook, basis=basis.text)
         return memory.remember(event, result, basis)
 
     def _work(self, event: Event, config: RunConfig, clock: Clock) -> Result:

@@ -35,6 +35,11 @@ class Basis:
     files: tuple[str | None, ...] = ()
     settings: str = ""
 
+    @property
+    def text(self) -> str:
+        """The same for the same basis, in every process."""
+        return json.dumps(asdict(self), sort_keys=True)
+
     def bears(self, kept: Basis, *, failed: bool) -> bool:
         """Whether an answer on the basis `kept` still stands.
 

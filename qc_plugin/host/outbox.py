@@ -53,10 +53,15 @@ class Outbox:
     def __init__(self, reports: Path) -> None:
         self._root = reports / "outbox"
 
-    def put(self, result: Result, address: str) -> None:
-        """Keep `result` for `address`. Raises ConfigError when it could never be sent."""
+    def put(self, result: Result, address: str, *, basis: str = "") -> None:
+        """Keep `result` for `address`. Raises ConfigError when it could never be sent.
+
+        `basis`: what the answer rests on beside its event. The same event answered anew on another basis is
+        news, which a receiver that drops doubles must not drop.
+        """
         check_webhook(address)
-        name = hashlib.sha256(result.id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        told = f"{result.id}\0{basis}" if basis else result.id
+        name = hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:32]
         message = json.dumps({"address": address, "body": line(result)})
         write_whole(self._root / f"{name}.json", message, what="the message", durable=True)
 

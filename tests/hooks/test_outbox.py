@@ -124,6 +124,23 @@ def test_the_same_answer_is_one_message(receiver, tmp_path):
     assert box.send().sent == 1
 
 
+def test_row_27_an_answer_given_anew_is_news_to_the_receiver(
+    desk, event, still, receiver, monkeypatch, tmp_path
+):
+    """A receiver drops what has a `webhook-id` that it knows."""
+    monkeypatch.setenv("QC_WEBHOOK", receiver.url)
+    (tmp_path / "poster.png").write_bytes(still.read_bytes()[:900])
+    asked = event(asset={"uri": "poster.png"})
+    for content in (None, None, still.read_bytes()):
+        if content:
+            (tmp_path / "poster.png").write_bytes(content)
+        desk.answer(asked)
+        Outbox(tmp_path / "out").send()
+    told = [(headers["Webhook-Id"], json.loads(body)["verdict"]) for _, headers, body in receiver.got]
+    assert [verdict == "error" for _, verdict in told] == [True, False]
+    assert len({message_id for message_id, _ in told}) == 2
+
+
 @pytest.mark.parametrize("address", ["ftp://x/y", "file:///etc/passwd", "https://", "no address"])
 def test_other_addresses_are_refused(address, monkeypatch):
     monkeypatch.setenv("QC_WEBHOOK_SECRET", SECRET)
