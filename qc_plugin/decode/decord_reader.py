@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import cv2
 
+from qc_plugin.decode.alpha import has_alpha
 from qc_plugin.decode.describe import MIRRORED_NOTE
 from qc_plugin.decode.encryption import encryption_of
 from qc_plugin.decode.limits import DEFAULT_LIMITS, Limits
@@ -219,6 +220,8 @@ def _refuse(info: MediaInfo, path: str | Path) -> None:
         reason = "does not tone-map HDR"
     elif MIRRORED_NOTE in info.notes:
         reason = "does not turn mirrored pictures back"
+    elif has_alpha(info.pixel_format, info.codec):
+        reason = "does not show transparency"
     elif info.container in ("mpegts", "mpeg"):
         reason = "returns wrong frames from MPEG streams"
     elif encryption_of(path) is not None:

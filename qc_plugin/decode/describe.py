@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import av
 
+from qc_plugin.decode.alpha import has_alpha
 from qc_plugin.decode.colour import read_colour
 from qc_plugin.decode.container import MICROSECONDS, stream_end_s
 from qc_plugin.decode.geometry import is_right_angled, orientation_of, pixel_shape, square_width
@@ -88,7 +89,8 @@ def describe(
         notes=tuple(notes),
         decoder=f"PyAV {av.__version__} (libavcodec {_version('libavcodec')})",
     )
-    return Description(info, Layout(width_px, frame.height, orientation, colour))
+    alpha = has_alpha(frame.format.name, info.codec)
+    return Description(info, Layout(width_px, frame.height, orientation, colour, alpha))
 
 
 def average_fps(stream: VideoStream) -> float | None:

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
+from qc_plugin.decode.alpha import is_opaque, over_backdrop
 from qc_plugin.decode.colour import Colour, chroma_table, luma_table
 from qc_plugin.decode.strips import strips
 from qc_plugin.decode.tonemap import CODE_BITS, rgb_to_sdr
@@ -27,6 +28,7 @@ _PLANAR_YUV = re.compile(r"(?:yuvj?a?4\d\dp|gray)(?:(9|10|12|14|16)le)?$")
 # ACCURATE_RND keeps libswscale off its fast path, which repeats chroma samples instead of interpolating them.
 _SCALER = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _FULL_RANGE = 2
+_NEUTRAL = 128  # chroma of grey
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Layout:
     height_px: int
     orientation: Orientation
     colour: Colour
+    alpha: bool = False
 
 
 def plane_array(frame: VideoFrame, number: int, dtype: type[np.unsignedinteger[Any]]) -> NDArray[Any]:
@@ -55,6 +58,7 @@ class PictureMaker:
         self._to_planar = VideoReformatter()
         self._to_rgb = VideoReformatter()
         self._last_planes: VideoFrame | None = None
+        self.saw_transparency = False
 
     def preview(self, frame: VideoFrame, index: int, pts_s: float) -> Preview:
         """Small full-range luma and chroma, upright; strips of the luma as stored: fields are rows there."""
@@ -63,15 +67,15 @@ class PictureMaker:
         tables = _tables(self.layout.colour, depth)
         luma = plane_array(frame, 0, dtype)
         width, height = self._preview_size()
-        small = cv2.resize(luma, (width, height), interpolation=cv2.INTER_LINEAR)
+        small = _look_up(tables[0], cv2.resize(luma, (width, height), interpolation=cv2.INTER_LINEAR))
+        rows = _look_up(tables[0], strips(luma))
+        alpha = self._alpha(frame, depth)
+        if alpha is not None:
+            small = over_backdrop(small, _resized(alpha, (width, height)))
+            rows = over_backdrop(rows, strips(alpha))
         turn = self.layout.orientation.apply
-        return Preview(
-            index=index,
-            pts_s=pts_s,
-            luma=turn(_look_up(tables[0], small)),
-            chroma=self._chroma(frame, dtype, tables[1], (max(1, width // 2), max(1, height // 2))),
-            rows=_look_up(tables[0], strips(luma)),
-        )
+        chroma = self._chroma(frame, dtype, tables[1], (max(1, width // 2), max(1, height // 2)), alpha)
+        return Preview(index=index, pts_s=pts_s, luma=turn(small), chroma=chroma, rows=rows)
 
     def rgb(self, frame: VideoFrame) -> NDArray[np.uint8]:
         """(H, W, 3) uint8, upright, square pixels, SDR, at the size of the layout whatever the frame's own.
@@ -85,7 +89,7 @@ class PictureMaker:
             frame,
             width=layout.width_px,
             height=layout.height_px,
-            format=f"gbrp{CODE_BITS}le" if layout.colour.hdr else "gbrp",
+            format=("gbrap" if layout.alpha else "gbrp") + (f"{CODE_BITS}le" if layout.colour.hdr else ""),
             src_colorspace=None if is_rgb else layout.colour.swscale_matrix,
             dst_colorspace=None if is_rgb else layout.colour.swscale_matrix,
             src_color_range=layout.colour.swscale_range,
@@ -102,6 +106,9 @@ class PictureMaker:
             rgb = rgb_to_sdr(red, green, blue, layout.colour.hdr)
         else:
             rgb = np.asarray(cv2.merge((red, green, blue)), np.uint8)
+        alpha = self._alpha(planes, CODE_BITS if layout.colour.hdr else 8)
+        if alpha is not None:
+            rgb = over_backdrop(rgb, alpha)
         return layout.orientation.apply(rgb)
 
     def _preview_size(self) -> tuple[int, int]:
@@ -121,7 +128,7 @@ class PictureMaker:
         kept_range = self.layout.colour.swscale_range
         planar = self._to_planar.reformat(
             frame,
-            format="yuv444p",
+            format="yuva444p" if self.layout.alpha else "yuv444p",
             src_colorspace=None if is_rgb else matrix,
             dst_colorspace=matrix,
             src_color_range=kept_range,
@@ -130,24 +137,41 @@ class PictureMaker:
         )
         return planar, 8
 
+    def _alpha(self, frame: VideoFrame, depth: int) -> NDArray[np.uint8] | None:
+        """The fourth plane as 8 bit; None where all is opaque, or where the layout knows no alpha."""
+        if not self.layout.alpha or len(frame.planes) < 4:
+            return None
+        alpha = plane_array(frame, 3, np.uint8 if depth == 8 else np.uint16)
+        if is_opaque(alpha, (1 << depth) - 1):
+            return None
+        self.saw_transparency = True
+        return (alpha >> (depth - 8)).astype(np.uint8)
+
     def _chroma(
         self,
         frame: VideoFrame,
         dtype: type[np.unsignedinteger[Any]],
         table: NDArray[np.uint8],
         size: tuple[int, int],
+        alpha: NDArray[np.uint8] | None,
     ) -> NDArray[np.uint8]:
         """(2, h, w) uint8 Cb and Cr; grey formats have none and give 128."""
         turn = self.layout.orientation.apply
         if len(frame.planes) < 3:
-            neutral = turn(np.full((size[1], size[0]), 128, np.uint8))
+            neutral = turn(np.full((size[1], size[0]), _NEUTRAL, np.uint8))
             return np.stack([neutral, neutral])
         pair = []
         for number in (1, 2):
             plane = plane_array(frame, number, dtype)
-            small = cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR)
-            pair.append(turn(_look_up(table, small)))
+            small = _look_up(table, cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR))
+            if alpha is not None:
+                small = over_backdrop(small, _resized(alpha, size), _NEUTRAL)
+            pair.append(turn(small))
         return np.stack(pair)
+
+
+def _resized(alpha: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _look_up(table: NDArray[np.uint8], codes: NDArray[Any]) -> NDArray[np.uint8]:

@@ -47,13 +47,13 @@ class PyavFrame:
     )
 
     def __init__(
-        self, source: Source, frame: VideoFrame, index: int, pts_s: float, *, pts: int | None
+        self, source: Source, frame: VideoFrame, index: int, pts_s: float, *, pts: int | None, is_key: bool
     ) -> None:
         self.index = index
         self.pts_s = pts_s
         self.duration_s = 0.0
         self.pts = pts
-        self.is_key = bool(frame.key_frame)
+        self.is_key = is_key
         self.is_corrupt = bool(frame.is_corrupt)
         self.time_base = frame.time_base or Fraction(1)
         self.stated_s = float(frame.duration * self.time_base) if frame.duration else 0.0

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageCms
 
+from qc_plugin.decode.alpha import BACKDROP, TRANSPARENCY_NOTE
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Transparent parts show this grey: white lettering would vanish on white, and black on black.
-BACKDROP = 128
 _MAX_PROFILE_BYTES = 16 << 20
 _WITH_ALPHA = frozenset({"RGBA", "LA", "La", "RGBa", "PA"})
 
@@ -103,6 +103,6 @@ def _over_backdrop(colour: Image.Image, alpha: Image.Image, notes: list[str]) ->
     lowest, _highest = alpha.getextrema()
     if lowest == 255:
         return colour
-    notes.append(f"transparency shown over grey {BACKDROP}")
+    notes.append(TRANSPARENCY_NOTE)
     backdrop = Image.new("RGB", colour.size, (BACKDROP, BACKDROP, BACKDROP))
     return Image.composite(colour, backdrop, alpha)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import av.error
 from av.codec.context import ThreadType
 
+from qc_plugin.decode.alpha import TRANSPARENCY_NOTE, decoder_of
 from qc_plugin.decode.container import (
     check_duration,
     open_container,
@@ -23,6 +24,7 @@ from qc_plugin.decode.container import (
 from qc_plugin.decode.deinterlace import Deinterlacer
 from qc_plugin.decode.describe import INTERLACED_NOTE, average_fps, describe, start_s, time_base
 from qc_plugin.decode.encryption import refuse_encrypted, refuse_encrypted_packet
+from qc_plugin.decode.ending import Ending
 from qc_plugin.decode.limits import DEFAULT_LIMITS, Limits
 from qc_plugin.decode.picture import PictureMaker
 from qc_plugin.decode.pyav_frame import PyavFrame, Source
@@ -44,11 +46,9 @@ Threads = int | Literal["auto"]
 
 _AUTO_THREADS = 2
 _MAX_DEMUX_ERRORS = 100  # in a row: a demuxer that fails for ever must not keep us for ever
-_EARLY_S = 1.0  # less than this missing at the end is rounding in the container
 _IGNORES_SKIP = frozenset(
     {"vp8", "vp9"}
 )  # decoders that decode all frames even when asked for key frames only
-_LONGEST_STATED_S = 1.0  # a last frame said to last longer is believed where the stated end agrees
 
 
 class PyavReader:
@@ -61,15 +61,16 @@ class PyavReader:
         self._path, self._name = Path(path), Path(path).name
         self._limits = limits
         self._n_packets = self._n_decoded = self._n_errors = self._n_corrupt = 0
-        self._n_errors_before = 0  # the last frame that came
         self._ended_early = self._started = False
         self._decoded_s = self._first_s = 0.0
-        self._last_packet_s: float | None = None
+        self._keys: set[int] = set()
         self._source: Source | None = None
         self._container, self._joined_s = open_container(path, limits)
         try:
             self._stream = video_stream(self._container, self._name)
-            self._end_s, self._end_is_own = stream_end_s(self._container, self._stream)
+            self._decoder = decoder_of(self._stream)
+            end_s, is_own = stream_end_s(self._container, self._stream)
+            self._ending = Ending(end_s, is_own=is_own)
             self._clock = packet_clock(self._container, self._stream)
             self._configure(threads)
             self._packets = self._demuxed()
@@ -96,6 +97,8 @@ class PyavReader:
     @property
     def info(self) -> MediaInfo:
         """What is known so far; what only shows later (fields, a change of size) is added while decoding."""
+        if self._source is not None and self._source.maker.saw_transparency:
+            self._note(TRANSPARENCY_NOTE)
         return self._info
 
     @property
@@ -138,14 +141,14 @@ class PyavReader:
                 yield held
             held = frame
         if held is not None:
-            held.duration_s = self._last_duration_s(held)
+            held.duration_s = self._ending.last_duration_s(held, self._origin_s, self._timeline.frame_s)
             end_s = held.pts_s + held.duration_s
             self._decoded_s = end_s - self._first_s
             self._ended_early = self._is_early(end_s, keyframes_only)
             yield held
 
     def _configure(self, threads: Threads) -> None:
-        context = self._stream.codec_context
+        context = self._decoder
         self._limits.check_size(context.width, context.height, self._name)
         context.thread_count = _AUTO_THREADS if threads == "auto" else max(1, threads)
         context.thread_type = ThreadType.FRAME
@@ -180,7 +183,7 @@ class PyavReader:
 
         Where only the whole file states its length, sound is read along (not decoded): did it all come?
         """
-        beside = () if self._end_is_own else self._container.streams.audio
+        beside = () if self._ending.is_own else self._container.streams.audio
         n_failed = 0
         while n_failed < _MAX_DEMUX_ERRORS:
             try:
@@ -206,32 +209,32 @@ class PyavReader:
                 f"{self._name} has more than {self._limits.max_packets} packets "
                 f"(profile '{self._limits.name}'): split it or choose a wider profile."
             )
-        if packet.pts is not None:
-            end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-            self._last_packet_s = end_s if self._last_packet_s is None else max(self._last_packet_s, end_s)
+        self._ending.see(packet)
 
     def _decode(self, packet: Packet[Stream]) -> list[VideoFrame]:
         try:
-            frames = self._stream.codec_context.decode(packet)
+            frames = self._decoder.decode(packet)
         except av.error.FFmpegError:
             self._n_errors += 1
             return []
-        if frames and packet.size:  # what the decoder still holds at the end came before
-            self._n_errors_before = self._n_errors
+        if frames:
+            self._ending.see_frame_of(packet, self._n_errors)
+        if packet.is_keyframe and packet.pts is not None and self._decoder is not self._stream.codec_context:
+            self._keys.add(packet.pts)
         return frames
 
     def _raw(self, keyframes_only: bool) -> Iterator[VideoFrame]:
         """Frames as the decoder gives them, those already peeked at first."""
-        context = self._stream.codec_context
+        context = self._decoder
         if keyframes_only:
             context.skip_frame = "NONKEY"
         peeked, self._peeked = self._peeked, []
         yield peeked[0]
-        yield from _wanted(peeked[1:], keyframes_only)
+        yield from self._wanted(peeked[1:], keyframes_only)
         skip_here = keyframes_only and context.codec.canonical_name in _IGNORES_SKIP
         for packet in self._packets:
             if not (skip_here and packet.size and not packet.is_keyframe):
-                yield from _wanted(self._decode(packet), keyframes_only)
+                yield from self._wanted(self._decode(packet), keyframes_only)
 
     def _whole(self, keyframes_only: bool) -> Iterator[VideoFrame]:
         """Frames after deinterlacing, which begins with the first frame that is flagged."""
@@ -267,32 +270,29 @@ class PyavReader:
             self._n_decoded += 1
             self._n_corrupt += bool(frame.is_corrupt)
             pts = frame.pts if clock is None else clock.stored(frame.pts, frame.time_base)
-            yield PyavFrame(self._source, frame, index, pts_s, pts=pts)
+            yield PyavFrame(self._source, frame, index, pts_s, pts=pts, is_key=self._is_key(frame))
 
     def _note(self, text: str) -> None:
         if text not in self._info.notes:
             self._info = replace(self._info, notes=(*self._info.notes, text))
 
     def _is_early(self, came_s: float, keyframes_only: bool) -> bool:
-        """Whether the container promised over a second more than came."""
-        if self._end_s is None or (self._clock is not None and self._clock.n_joined):
-            return False  # no end is stated, or one on a clock that jumped
-        origin_s = self._timeline.start_s or 0.0
-        # The last frame may be shown for long: what counts is whether all packets came and could be decoded.
-        all_decoded = self._n_errors == self._n_errors_before
-        if self._last_packet_s is not None and (all_decoded or keyframes_only or not self._end_is_own):
-            came_s = max(came_s, self._last_packet_s - origin_s)
-        return self._end_s - origin_s - came_s > _EARLY_S
+        """Whether more was promised than came; nothing is known of an end on a clock that jumped."""
+        if self._clock is not None and self._clock.n_joined:
+            return False
+        return self._ending.is_early(
+            came_s, self._origin_s, n_errors=self._n_errors, keyframes_only=keyframes_only
+        )
 
-    def _last_duration_s(self, last: PyavFrame) -> float:
-        """How long the last frame is shown: as stated, where that is short or ends where the video does."""
-        if self._end_s is None or last.stated_s <= _LONGEST_STATED_S:
-            plausible = 0 < last.stated_s <= _LONGEST_STATED_S
-        else:
-            plausible = last.pts_s + last.stated_s <= self._end_s - (self._timeline.start_s or 0.0) + _EARLY_S
-        return last.stated_s if plausible else self._timeline.frame_s
+    @property
+    def _origin_s(self) -> float:
+        """Where the times of frames count from, on the container's clock."""
+        return self._timeline.start_s or 0.0
 
+    def _wanted(self, frames: list[VideoFrame], keyframes_only: bool) -> Iterator[VideoFrame]:
+        """All frames, or the key frames among them."""
+        return (frame for frame in frames if not keyframes_only or self._is_key(frame))
 
-def _wanted(frames: list[VideoFrame], keyframes_only: bool) -> Iterator[VideoFrame]:
-    """All frames, or the key frames among them."""
-    return (frame for frame in frames if frame.key_frame or not keyframes_only)
+    def _is_key(self, frame: VideoFrame) -> bool:
+        """Whether a frame needs no other; libvpx does not say it of its frames, the container does."""
+        return bool(frame.key_frame) or frame.pts in self._keys

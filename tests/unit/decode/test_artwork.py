@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageCms, ImageDraw
 
 from qc_plugin.decode import load_artwork, probe
-from qc_plugin.decode.srgb import BACKDROP
+from qc_plugin.decode.alpha import BACKDROP
 from qc_plugin.errors import UnsupportedAsset
 
 
