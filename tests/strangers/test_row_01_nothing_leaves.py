@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from qc_plugin.inference import tensorrt_flavours
+from qc_plugin.inference.tensorrt import flavours
 from tests.support.media import write_clip, write_still
 from tests.support.tiny_onnx import small_network, write_engine
 from tests.support.watched import watched, why_no_strace
@@ -32,7 +32,7 @@ def run(request, tmp_path_factory):
     work = folder / "work"
     work.mkdir()
     if request.param == "build":
-        reason = tensorrt_flavours.flavour_missing("tensorrt_rtx")
+        reason = flavours.flavour_missing("tensorrt_rtx")
         if reason is not None:
             pytest.skip(reason)
         write_engine(work / "tiny", small_network())
