@@ -6,7 +6,6 @@ Flags win over QC_* variables, over --config or the nearest file, over the user'
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import tomllib
 from difflib import get_close_matches
@@ -15,7 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from qc_plugin import environment
 from qc_plugin.errors import ConfigError
+from qc_plugin.places import is_file, user_folder, working_folder
+from qc_plugin.sample_text import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,9 +85,13 @@ class RunConfig(BaseModel):
         reports = str(values.get("reports", ""))
         if not reports.startswith("s3://"):
             return values
-        state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state")
         folder = hashlib.sha256(reports.rstrip("/").encode()).hexdigest()[:16]
-        return {**values, "store": reports, "reports": state / "qc-plugin" / "stores" / folder}
+        return {**values, "store": reports, "reports": user_folder("STATE") / "stores" / folder}
+
+    @field_validator("sample")
+    @classmethod
+    def _spell_sample(cls, value: str) -> str:
+        return canonical(value)
 
     @field_validator("store")
     @classmethod
@@ -107,7 +113,7 @@ def load_config(
     """
     values: dict[str, Any] = {}
     origins: Origins = dict.fromkeys(RunConfig.model_fields, "default")
-    for source, layer in _layers(flags or {}, file, start or Path.cwd()):
+    for source, layer in _layers(flags or {}, file, start or working_folder()):
         _refuse_unknown(layer, source)
         values.update(layer)
         origins.update(dict.fromkeys(layer, source))
@@ -120,19 +126,19 @@ def load_config(
         raise ConfigError(message) from error
 
 
-def _layers(flags: Mapping[str, Any], file: Path | None, start: Path) -> list[tuple[str, dict[str, Any]]]:
+def _layers(
+    flags: Mapping[str, Any], file: Path | None, start: Path | None
+) -> list[tuple[str, dict[str, Any]]]:
     """All sources, weakest first."""
-    user = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "qc-plugin" / "config.toml"
-    layers = [(str(user), _read_toml(user))] if user.is_file() else []
+    user = user_folder("CONFIG") / "config.toml"
+    layers = [(str(user), _read_toml(user))] if is_file(user) else []
     if file is not None:
-        if not file.is_file():
+        if not is_file(file):
             raise ConfigError(f"{file}: no such settings file; check the path given to --config")
         layers.append((str(file), _read_toml(file)))
-    else:
+    elif start is not None:
         layers.extend(_nearest(start))
-    names = set(RunConfig.model_fields)
-    env = {k[3:].lower(): v for k, v in os.environ.items() if k.startswith("QC_") and k[3:].lower() in names}
-    layers.append(("environment", dict(env)))
+    layers.append(("environment", dict(environment.settings(RunConfig.model_fields))))
     layers.append(("command line", {k: v for k, v in flags.items() if v is not None}))
     return layers
 
@@ -141,10 +147,10 @@ def _nearest(start: Path) -> list[tuple[str, dict[str, Any]]]:
     """`qc-plugin.toml` or `[tool.qc-plugin]` of the nearest folder upwards."""
     for folder in (start, *start.parents):
         own = folder / "qc-plugin.toml"
-        if own.is_file():
+        if is_file(own):
             return [(str(own), _read_toml(own))]
         project = folder / "pyproject.toml"
-        if project.is_file():
+        if is_file(project):
             table = _read_toml(project).get("tool", {}).get("qc-plugin")
             if table is not None:
                 return [(str(project), dict(table))]
@@ -153,7 +159,9 @@ def _nearest(start: Path) -> list[tuple[str, dict[str, Any]]]:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editors begin with a mark
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); make it readable") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
 

@@ -26,6 +26,7 @@ from qc_plugin.batch.outcome import AssetOutcome
 from qc_plugin.batch.plan import Todo, key_of
 from qc_plugin.batch.pool import STALL_S, Crew
 from qc_plugin.config import RunConfig
+from qc_plugin.environment import variable
 from qc_plugin.errors import ConfigError, TemporaryError
 from qc_plugin.store.address import place_of
 
@@ -183,7 +184,7 @@ def _connected() -> tuple[Any, bool]:
         raise ConfigError("ray is not installed; pip install 'qc-plugin[ray]'") from error
     if ray.is_initialized():
         return ray, False
-    address = os.environ.get("RAY_ADDRESS")
+    address = variable("RAY_ADDRESS")
     before = signal.getsignal(signal.SIGTERM)
     try:
         # Without an address it would join whatever cluster this machine saw last.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from qc_plugin import errors
 from qc_plugin.batch.outcome import AssetOutcome
 from qc_plugin.batch.worker import serve
+from qc_plugin.places import some_working_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -115,7 +116,8 @@ class Crew:
     def _hire(self) -> _Worker:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=serve, args=(theirs, self._config), daemon=True)
-        process.start()
+        with some_working_folder():
+            process.start()
         theirs.close()
         worker = _Worker(process, ours)
         self._workers.append(worker)

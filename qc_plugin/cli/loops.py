@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from qc_plugin.cli import options as o
+from qc_plugin.cli.streams import reader_gone, stop_if_unread
 
 if TYPE_CHECKING:
     from qc_plugin.host.desk import Desk
@@ -105,6 +106,8 @@ def _loop(flags: dict[str, Any], config: Path | None, run: Loop) -> int:
 
     def tell(result: Result) -> None:
         print(line(result), flush=True)
+        if reader_gone():
+            stop.set()
         if settings.webhook:
             Outbox(settings.reports).send(
                 tries=1, limit_s=5.0
@@ -112,4 +115,5 @@ def _loop(flags: dict[str, Any], config: Path | None, run: Loop) -> int:
 
     run(Desk(flags, file=config), tell, stop)
     sys.stdout.flush()
+    stop_if_unread()
     os._exit(0)  # a hook that hangs may hold threads that never end; everything durable is on disk

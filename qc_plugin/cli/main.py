@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import traceback
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -28,7 +26,9 @@ from qc_plugin.cli import (
     settings,
 )
 from qc_plugin.cli.screen import err
+from qc_plugin.cli.streams import guard
 from qc_plugin.errors import QcError
+from qc_plugin.places import keep_error
 
 # Newer typers carry a click of their own, older ones import the installed one: ask typer for the base class.
 _WRONG_CALL: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
@@ -60,21 +60,22 @@ def _root(*, version: bool = typer.Option(False, "--version", help="Print the ve
     if version:
         from qc_plugin import __version__
 
-        typer.echo(f"qc-plugin {__version__}")
+        print(f"qc-plugin {__version__}")
         raise typer.Exit
 
 
 def main() -> None:
     """Run the command line and exit with the code of `docs/exit-codes.md`."""
+    guard()
     signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(_run())
+    sys.exit(_flushed(_run()))
 
 
 def _run() -> int:
     try:
         result = app(standalone_mode=False)
     except QcError as error:
-        err.print(f"[bold red]error[/]: {escape(str(error))}", highlight=False, soft_wrap=True)
+        _tell(error)
         return error.exit_code
     except _WRONG_CALL as error:  # unknown option, missing argument, ...
         error.show(file=sys.stderr)
@@ -82,22 +83,35 @@ def _run() -> int:
     except (KeyboardInterrupt, typer.Abort):
         err.print("stopped; finished assets keep their reports, run the same command again to go on")
         return 130
-    except BrokenPipeError:  # the reader of our output went away: stop quietly
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception:  # noqa: BLE001 - the outermost handler: whatever comes here is our bug
-        err.print(f"[bold red]internal error[/]; please report it with {_write_log()}", soft_wrap=True)
+        _tell_bug(traceback.format_exc())
         return 70
     return result if isinstance(result, int) else 0
 
 
-def _write_log() -> Path:
-    """Keep the traceback where a user can attach it to a report."""
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "qc-plugin"
-    state.mkdir(parents=True, exist_ok=True)
-    log = state / "last-error.log"
-    log.write_text(traceback.format_exc(), encoding="utf-8")
-    return log
+def _flushed(code: int) -> int:
+    """The code of the command, or of results that cannot be written after all."""
+    try:
+        sys.stdout.flush()
+    except QcError as error:
+        _tell(error)
+        return error.exit_code
+    return code
+
+
+def _tell(error: QcError) -> None:
+    err.print(f"[bold red]error[/]: {escape(str(error))}", highlight=False, soft_wrap=True)
+
+
+def _tell_bug(report: str) -> None:
+    """Say where the traceback is, for a user to attach; where it can be kept nowhere, show it."""
+    log = keep_error(report)
+    err.print(
+        "[bold red]internal error[/]; please report it with " + escape(str(log or "what follows")),
+        soft_wrap=True,
+    )
+    if log is None:
+        err.print(report, markup=False, soft_wrap=True)
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
@@ -14,7 +13,7 @@ import typer
 from qc_plugin.cli import options as o
 from qc_plugin.cli.screen import err, out, print_plan, print_scan, scan_progress
 from qc_plugin.cli.skipped import print_skipped
-from qc_plugin.errors import TemporaryError, UsageError
+from qc_plugin.errors import UsageError
 from qc_plugin.store.address import given_place
 
 if TYPE_CHECKING:
@@ -127,12 +126,8 @@ def _since(text: str | None) -> bool:
 def _run(paths: list[Place], run: RunConfig, options: ScanOptions, fail_on: str, *, as_json: bool) -> int:
     from qc_plugin.batch.run import scan as scan_many
 
-    try:
-        with scan_progress(as_json=as_json) as tell:
-            result = scan_many(paths, run, tell, options)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise TemporaryError("the reader of our output went away; run the same command to go on") from None
+    with scan_progress(as_json=as_json) as tell:
+        result = scan_many(paths, run, tell, options)
     print_scan(result, to=err if as_json else out)
     print_skipped(result, to=err if as_json else out, as_json=as_json)
     (err if as_json else out).print(f"reports: {run.store or run.reports}", soft_wrap=True)

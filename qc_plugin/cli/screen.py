@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 
+from qc_plugin.cli.streams import stop_if_unread
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -82,6 +84,7 @@ def scan_progress(*, as_json: bool) -> Iterator[Any]:
             bar.update(task, completed=n_done, total=n_all)
             if as_json:
                 print_outcome(outcome, as_json=True)
+                stop_if_unread()
             elif outcome.verdict != "accept" and not outcome.reused:
                 _one_line(outcome)
             elif not err.is_terminal and time.monotonic() - last > _QUIET_S:

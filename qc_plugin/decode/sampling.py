@@ -6,13 +6,13 @@ Nothing here turns a frame into RGB; only `auto` looks at previews.
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from qc_plugin.decode.candidates import WindowChooser
 from qc_plugin.decode.limits import DEFAULT_LIMITS
 from qc_plugin.errors import UsageError
+from qc_plugin.sample_text import rate_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 SampleMode = Literal["interval", "keyframes", "all", "auto"]
 
 AUTO_WINDOW_S = 0.5
-_FPS = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*fps")
 # A frame time a hair before its grid point (1/3 s stored as 0.333) still belongs to it.
 _SLACK_S = 1e-3
 
@@ -83,14 +82,12 @@ def parse_sample(text: str, *, max_frames: int = DEFAULT_LIMITS.max_frames_score
         )
     if word == "auto":
         return SamplePlan(mode="auto", text=word, interval_s=AUTO_WINDOW_S, max_frames=max_frames)
-    match = _FPS.fullmatch(word)
-    if match is None or not 0 < float(match.group(1)) <= 1000:
+    rate = rate_of(word)
+    if rate is None:
         raise UsageError(
             f"'{text}' is no way to sample: use <number>fps (such as 2fps), keyframes, all or auto."
         )
-    return SamplePlan(
-        mode="interval", text=word, interval_s=1.0 / float(match.group(1)), max_frames=max_frames
-    )
+    return SamplePlan(mode="interval", text=word, interval_s=1.0 / rate, max_frames=max_frames)
 
 
 def select(

@@ -13,7 +13,6 @@ import hashlib
 import hmac
 import json
 import logging
-import os
 import random
 import time
 import urllib.error
@@ -22,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from qc_plugin.environment import variable
 from qc_plugin.errors import ConfigError
 from qc_plugin.files import write_whole
 from qc_plugin.host.result import Result, line
@@ -140,11 +140,12 @@ def check_webhook(address: str) -> None:
     parts = urlsplit(address)
     if parts.scheme not in ("https", "http") or not parts.hostname:
         raise ConfigError(f"webhook `{without_secrets(address)}`: give an https:// address")
-    if not os.environ.get(SECRET):
+    secret = variable(SECRET)
+    if secret is None:
         raise ConfigError(
             f"a webhook is set but {SECRET} is not; set it to the secret shared with the receiver"
         )
-    _key(os.environ[SECRET])
+    _key(secret)
 
 
 def _deliver(message: _Message, tries: int, ends: float) -> bool:
@@ -186,7 +187,7 @@ def _post(message: _Message) -> int | None:
         "user-agent": "qc-plugin",
         "webhook-id": message.id,
         "webhook-timestamp": str(now),
-        "webhook-signature": sign(message.body, os.environ[SECRET], message.id, now),
+        "webhook-signature": sign(message.body, variable(SECRET) or "", message.id, now),
     }
     request = urllib.request.Request(message.address, data=message.body, headers=headers, method="POST")  # noqa: S310
     try:

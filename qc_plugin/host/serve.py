@@ -49,6 +49,7 @@ class Lines:
         os.dup2(2, 1)
         self._lock = threading.Lock()
         self._answered = False
+        self.lost = False  # something we said
         self.broken = threading.Event()
 
     def tell(self, progress: Progress) -> None:
@@ -72,11 +73,15 @@ class Lines:
             while data:
                 data = data[os.write(self._fd, data) :]
         except OSError:  # the host has gone: stop at the next boundary
+            self.lost = True
             self.broken.set()
 
 
 def serve(desk: Desk) -> int:
-    """Answer one event; the exit code: 0 when there was a result, 2 when the call was not an event."""
+    """Answer one event; the exit code: 0 when a result was given, 2 when the call was not an event.
+
+    75 when nobody took the answer, or standard output is full: the same event again gets the kept answer.
+    """
     lines = Lines()
     try:
         raw = read_event(0)
@@ -93,7 +98,7 @@ def serve(desk: Desk) -> int:
     result = result.model_copy(update={"warnings": [*warnings, *result.warnings]})
     if lines.answer(result):
         _send_webhooks(desk, event)
-    return 0
+    return TemporaryError.exit_code if lines.lost else 0
 
 
 def read_event(fd: int) -> bytes:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 from typing import TYPE_CHECKING
 
+from qc_plugin.environment import variable
 from qc_plugin.errors import ConfigError
 from qc_plugin.inference.tensorrt.device_buffers import GpuLostError, GpuMemoryError
 
@@ -84,7 +84,7 @@ class SessionWithFallback:
 
 def _stop_asked() -> bool:
     """Raises ConfigError for a setting that means nothing."""
-    stated = os.environ.get(_SETTING, "cpu")
+    stated = variable(_SETTING) or "cpu"
     if stated not in {"cpu", "stop"}:
         raise ConfigError(f"environment: {_SETTING}: expected cpu or stop, got {stated!r}")
     return stated == "stop"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PrivateAttr, ValidationError, model_validator
 
+from qc_plugin.environment import variable
 from qc_plugin.errors import EngineError
 from qc_plugin.inference import onnx_wire
+from qc_plugin.places import user_folder
 from qc_plugin.resources import shipped
 from qc_plugin.strict_yaml import parse
 
@@ -191,9 +192,8 @@ def list_engines() -> list[str]:
 
 def user_engines_folder() -> Path:
     """Where imported engines lie: $QC_ENGINES_DIR, else qc-plugin/engines in the user's data folder."""
-    stated = os.environ.get("QC_ENGINES_DIR")
-    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return Path(stated) if stated else data / "qc-plugin" / "engines"
+    stated = variable("QC_ENGINES_DIR")
+    return Path(stated) if stated else user_folder("DATA") / "engines"
 
 
 def list_user_engines() -> list[str]:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from qc_plugin.environment import variable
 from qc_plugin.errors import ConfigError, DecoderDied
 from qc_plugin.files import new_folder
 from qc_plugin.isolation import wire
@@ -56,7 +57,7 @@ class Sandbox:
             cwd=self._scratch or "/",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=None if os.environ.get("QC_DEBUG_DECODE") else subprocess.DEVNULL,
+            stderr=None if variable("QC_DEBUG_DECODE") else subprocess.DEVNULL,
             start_new_session=True,
         )
         theirs.close()

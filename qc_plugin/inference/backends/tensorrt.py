@@ -10,13 +10,13 @@ QC_BUILD_PLANS=1 to have fp16 and fp32 plans built when they are first needed.
 from __future__ import annotations
 
 import logging
-import os
 import time
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from qc_plugin.environment import variable
 from qc_plugin.errors import EngineError
 from qc_plugin.inference.session import Array, check_inputs
 from qc_plugin.inference.tensorrt import flavours, gpu, plan_builder
@@ -140,7 +140,7 @@ class TensorRtSession:
 
     def _build_if_asked(self, key: PlanKey) -> bytes | None:
         """int8 needs pictures to calibrate with, which a session does not have."""
-        if os.environ.get("QC_BUILD_PLANS") != "1" or key.precision == "int8":
+        if variable("QC_BUILD_PLANS") != "1" or key.precision == "int8":
             return None
         _log.warning("building %s, as QC_BUILD_PLANS=1 asks", key.file_name)
         started = time.monotonic()

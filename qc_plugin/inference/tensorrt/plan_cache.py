@@ -21,8 +21,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qc_plugin.environment import variable
 from qc_plugin.errors import EngineError
 from qc_plugin.files import explained, write_whole
+from qc_plugin.places import user_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,9 +40,8 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 def default_folder() -> Path:
     """$QC_CACHE_DIR/plans, else qc-plugin/plans in the user's cache folder."""
-    stated = os.environ.get("QC_CACHE_DIR")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "qc-plugin"
-    return (Path(stated) if stated else cache) / "plans"
+    stated = variable("QC_CACHE_DIR")
+    return (Path(stated) if stated else user_folder("CACHE")) / "plans"
 
 
 class PlanCache:
@@ -131,7 +132,7 @@ class PlanCache:
                 self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             found = self.folder.lstat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError, PermissionError):  # nobody can have put one there
             return False
         if not stat.S_ISDIR(found.st_mode):
             raise EngineError(f"{self.folder}: is not a folder, or a link to one; {_FIX}")
