@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from qc_plugin.types import AssetKind, AssetReport, Finding, Verdict
 
+VERDICT_CODES: dict[Verdict, int] = {"accept": 0, "review": 10, "reject": 11, "error": 70}
 _NOTHING = "nothing to report"
 
 
@@ -51,6 +52,11 @@ class AssetOutcome:
         """The same again."""
         paths = {name: plain[name] and Path(plain[name]) for name in ("report", "sheet")}
         return cls(**{**plain, **paths, "delivered": tuple(plain["delivered"])})
+
+    @property
+    def ends_with(self) -> int:
+        """What `check` ends with: the code of the error, else of the verdict."""
+        return self.exit_code or VERDICT_CODES[self.verdict]
 
     @property
     def reason(self) -> str:

@@ -13,7 +13,6 @@ from qc_plugin.cli.screen import err, out, print_outcome
 from qc_plugin.store.address import given_place
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
-VERDICT_CODES = {"accept": 0, "review": 10, "reject": 11}
 
 
 def register(app: typer.Typer) -> None:
@@ -60,7 +59,7 @@ def check(
     )
     outcome = check_one(given_place(file), run)
     print_outcome(outcome, as_json=as_json)
-    return outcome.exit_code if outcome.verdict == "error" else VERDICT_CODES[outcome.verdict]
+    return outcome.ends_with
 
 
 def thumbs(

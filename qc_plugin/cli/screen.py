@@ -41,7 +41,7 @@ _QUIET_S = 30.0  # without a terminal: one line this often, so that logs show li
 
 def outcome_json(outcome: AssetOutcome) -> dict[str, Any]:
     """One asset as a JSON object; keys are only ever added."""
-    plain = asdict(outcome) | {"schema": "qc.outcome/1"}
+    plain = asdict(outcome) | {"schema": "qc.outcome/1", "exit_code": outcome.ends_with}
     plain["report"] = outcome.address or outcome.report
     return {k: str(v) if k in ("report", "sheet") and v is not None else v for k, v in plain.items()}
 

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from qc_plugin import errors
-from qc_plugin.cli.assets import VERDICT_CODES
+from qc_plugin.batch.outcome import VERDICT_CODES
 from qc_plugin.cli.main import _WRONG_CALL, app
 from qc_plugin.config import RunConfig
 from qc_plugin.exchange.formats import EXPORTS
