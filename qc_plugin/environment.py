@@ -15,26 +15,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 PREFIX = "QC_"
-# What is read beside the settings: by commands, by recipes and benchmarks, by tests, by what we ship to copy.
-VARIABLES = (
+# What the package reads beside its settings; then what recipes, tests, benchmarks and examples read.
+_OURS = (
     "QC_WEBHOOK_SECRET",
     "QC_CACHE_DIR",
     "QC_ENGINES_DIR",
     "QC_BUILD_PLANS",
     "QC_GPU_LOST",
     "QC_DEBUG_DECODE",
-    "QC_WORK",
-    "QC_BENCH_JSON",
-    "QC_SHARED_DATA",
-    "QC_REQUIRE_GPU",
-    "QC_HOST_ENVS",
-    "QC_SHARDS",
-    "QC_PLUGIN_COMMAND",
-    "QC_EXAMPLE_LOG",
-    "QC_EXAMPLE_MEDIA",
-    "QC_EXAMPLE_SINK",
 )
-_ALIKE = 0.8  # of 1: a letter too few or two that changed places; QC_PROJECT or QC_HOST are other people's
+_DEVELOPMENT = ("WORK", "BENCH_JSON", "SHARED_DATA", "REQUIRE_GPU", "HOST_ENVS")
+_EXAMPLES = ("SHARDS", "PLUGIN_COMMAND", "EXAMPLE_LOG", "EXAMPLE_MEDIA", "EXAMPLE_SINK")
+VARIABLES = (*_OURS, *(f"{PREFIX}{name}" for name in (*_DEVELOPMENT, *_EXAMPLES)))
+_ALIKE = 0.8  # of 1: a letter too few, or two that changed places
 
 
 def variable(name: str) -> str | None:
@@ -51,7 +44,7 @@ def settings(names: Iterable[str]) -> dict[str, str]:
 
 
 def _refuse_misspelt(known: list[str]) -> None:
-    """Variables that begin like ours and are like none of them belong to somebody else."""
+    """Variables that begin like ours and resemble none of them belong to somebody else."""
     for name in os.environ:
         if name.startswith(PREFIX) and name not in known and variable(name):
             rest = [each.removeprefix(PREFIX) for each in known]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
 from qc_plugin.config import RunConfig
 from qc_plugin.environment import VARIABLES
 
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = {".py", ".md", ".yaml", ".json", ".sh"}
 REFUSE = """
 schema: 1
 id: refuse
@@ -70,6 +74,18 @@ def test_row_13_variables_of_other_people_and_our_own_are_none_of_it(stranger):
     assert stranger("config", "show", **others).returncode == 0
     assert stranger("config", "show", **dict.fromkeys(VARIABLES, "1")).returncode == 0
     assert stranger("config", "show", QC_RULS="").returncode == 0
+
+
+def test_row_13_every_variable_that_the_project_reads_is_known():
+    text = ""
+    for folder in ("qc_plugin", "engines", "bench", "examples", "deploy", "docs", "tests"):
+        files = (ROOT / folder).rglob("*.*")
+        ours = (path for path in files if path.suffix in SOURCES and path.parent.name != "strangers")
+        text += "".join(path.read_text(encoding="utf-8") for path in ours)
+    named = set(re.findall(r"QC_[A-Z][A-Z_]*[A-Z]", text + (ROOT / "Makefile").read_text(encoding="utf-8")))
+    assert {"QC_RULES", "QC_REQUIRE_GPU", "QC_SHARDS"} <= named
+    named -= {"QC_SPACE"}  # a constant
+    assert named <= {*VARIABLES, *(f"QC_{name.upper()}" for name in RunConfig.model_fields)}
 
 
 def test_row_14_toml_with_a_byte_order_mark(stranger, tmp_path):
