@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-Reason = Literal["no_media", "unfinished", "system", "hidden", "ignore", "linked", "special"]
+Reason = Literal["no_media", "segments", "unfinished", "system", "hidden", "ignore", "linked", "special"]
 REASONS: Final[dict[Reason, str]] = {
     "no_media": "no media (sidecars, texts, sound, archives)",
+    "segments": "segments of streams, which a playlist puts together",
     "unfinished": "unfinished downloads",
     "system": "bins, previews and files of a system, a NAS or a media server",
     "hidden": "hidden",
@@ -34,6 +35,7 @@ _DISCS = "ifo bup bdmv mpls clpi bdjo jar"  # the .vob and .m2ts beside them are
 _CAMERAS = "moff modd cpi bdm mpl tdt tid bim ppn cpf bnp"
 _SOUND = "mp3 flac aac ac3 eac3 dts dtshd thd wav wma ogg oga opus ape aif aiff mka mpc wv m4a m4b amr mid"
 _LISTS = "m3u m3u8 pls xspf wpl asx strm smil"
+_SEGMENTS = frozenset({".m4s", ".cmfv", ".cmfa", ".cmft"})  # of DASH, HLS, CMAF
 _FONTS = "ttf otf ttc woff woff2"
 _SYSTEMS = "db sqlite sqlite3 ini cfg bif exe dll sys bat cmd ps1 msi vbs reg ds_store parquet"
 _GROUPS = (_TEXTS, _OFFICE, _SUBTITLES, _SIDECARS, _SUMS, _ARCHIVES, _DISCS, _CAMERAS, _SOUND, _LISTS, _FONTS)
@@ -94,6 +96,8 @@ class Leftovers:
             return "unfinished"
         if _SYSTEM_FILES.fullmatch(name):
             return "system"
+        if _suffix(name) in _SEGMENTS:
+            return "segments"
         if _suffix(name) in _NO_MEDIA or _VOLUME.search(name):
             return "no_media"
         ignored = self._names.fullmatch(name) or self._paths.fullmatch(below.lower())

@@ -16,6 +16,7 @@ from qc_plugin.decode import open_video
 from qc_plugin.errors import UnsupportedAsset
 from tests.support import oracle
 from tests.support.clips import Clip, make
+from tests.support.corpora import corpus_file
 from tests.support.readers import READERS
 
 DATA = Path(__file__).parents[1] / "data"
@@ -200,3 +201,11 @@ def with_track_part(data: bytes, part: bytes) -> bytes:
     size = int.from_bytes(data[lengths[2] : lengths[2] + n_bytes], "big") - (1 << 7 * n_bytes)
     end = lengths[2] + n_bytes + size
     return bytes(out[:end] + part + out[end:])
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("reader", READERS)
+def test_fault_9_an_editors_repair_of_the_shape(reader):
+    info = info_of(corpus_file("shape_pasp-1-1-ignored-for-vui.mp4"), reader)
+    assert (info.width_px, info.height_px) == (320, 240)
+    assert info.codec_sample_aspect == (27, 64)

@@ -244,3 +244,26 @@ def test_fault_20_what_only_looks_like_a_stream_is_refused(data, tmp_path):
     path.write_bytes(data)
     with pytest.raises(UnsupportedAsset, match="not a video or picture format"):
         sniff_kind(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        (
+            "small.avif",
+            streams.box(b"ftyp", b"mif3avif") + streams.box(b"mini", bytes(60)),
+            "is an AVIF or HEIF of the low-overhead kind (mif3), which is not read",
+        ),
+        (
+            "odd.avif",
+            streams.box(b"ftyp", b"abcd" + bytes(4)) + streams.box(b"meta", bytes(60)) + streams.box(b"mdat"),
+            "is a picture of a kind that is not read (brand 'abcd')",
+        ),
+    ],
+)
+def test_fault_25_pictures_of_unknown_brands_are_not_called_video(name, data, words, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(UnsupportedAsset) as caught:
+        look(path)
+    assert str(caught.value) == f"{name} {words}: export it as AVIF, JPEG or PNG."

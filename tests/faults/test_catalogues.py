@@ -246,6 +246,7 @@ def test_row_22_leftovers_of_media_servers_and_nas(here, scan):
 
 LEFT_OUT = {
     "no_media": "a.nfo a.NFO a.sub a.r00 a.part01.rar a.z01 a.mkv.001 a.lrc V.IFO a.bif Thumbs.db a.m3u8",
+    "segments": "seg-1.m4s a.M4S v.cmfv",
     "unfinished": "a.mkv.part a.mkv.!qB a.crdownload a.mp4.part-Frag12 a.partial~ a.!sync a.tmp a.ytdl",
     "system": "~$a.mp4 a.mp4@SynoEAStream",
     "hidden": "._a.mp4 .DS_Store",
