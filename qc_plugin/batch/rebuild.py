@@ -14,6 +14,7 @@ from qc_plugin.batch.plan import key_of
 from qc_plugin.batch.shelf import Shelf
 from qc_plugin.errors import QcError
 from qc_plugin.files import sweep
+from qc_plugin.report.listing import report_files
 from qc_plugin.report.read import read_meta
 from qc_plugin.report.write import SCHEMA_NUMBER
 from qc_plugin.store.address import place_of
@@ -49,7 +50,8 @@ def rebuild(config: RunConfig, file: Path) -> Rebuilt:
     with Ledger(file) as ledger:
         ledger.clear()
         if config.store is None:
-            _take(_reports(config.reports), config, ledger, done)
+            filed = report_files(config.reports, filed=True, closed=done.unreadable)
+            _take(filed, config, ledger, done)
             for path in sorted((config.reports / "manifests").glob("shard-*.jsonl")):
                 _fold(path, ledger, done)
         else:
@@ -96,10 +98,6 @@ def _fetched(shelf: Shelf, paths: Sequence[Path]) -> Iterator[Path]:
         shelf.bring(path)
         yield path
         path.unlink(missing_ok=True)
-
-
-def _reports(root: Path) -> Iterator[Path]:
-    return (path for path in root.glob("schema=*/kind=*/*/*.parquet") if not path.name.startswith("."))
 
 
 def _entry(path: Path, config: RunConfig, rules: RuleSet) -> Entry:

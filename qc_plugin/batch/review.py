@@ -16,6 +16,7 @@ from qc_plugin.isolation.looks import Wanted
 from qc_plugin.isolation.media import pictures_of
 from qc_plugin.isolation.samples import open_samples
 from qc_plugin.pipeline.seen import seen
+from qc_plugin.report.listing import reports_of
 from qc_plugin.report.read import read_report
 from qc_plugin.report.repairs import repaired_pictures
 from qc_plugin.report.review import ReviewAsset, ReviewPictures, shared, write_review
@@ -102,10 +103,7 @@ def report_files(places: Sequence[Path]) -> list[Path]:
     """Report files in the order given, those of a folder by name, each once; UsageError if there are none."""
     found: dict[Path, None] = {}
     for place in places:
-        inside = sorted(p for p in place.rglob("*.parquet") if not p.name.startswith("."))
-        if place.is_dir() and not inside:
-            raise UsageError(f"{place}: holds no report (*.parquet); name a reports folder written by `scan`")
-        found.update(dict.fromkeys(inside if place.is_dir() else [place]))
+        found.update(dict.fromkeys(reports_of(place)))
     return list(found)
 
 

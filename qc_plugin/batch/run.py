@@ -26,6 +26,7 @@ from qc_plugin.batch.work import Workshop, quarantine
 from qc_plugin.errors import QcError, UsageError
 from qc_plugin.files import make_folder, sweep
 from qc_plugin.hooks.installed import packages
+from qc_plugin.report.listing import is_file
 from qc_plugin.report.places import LEDGER
 from qc_plugin.store.address import Address
 from qc_plugin.store.s3 import S3
@@ -285,4 +286,4 @@ class _Stop:
 
 
 def _is_there(entry: Entry, config: RunConfig) -> bool:
-    return entry.report is not None and (config.reports / entry.report).is_file()
+    return entry.report is not None and is_file(config.reports / entry.report)

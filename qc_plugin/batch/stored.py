@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from qc_plugin.errors import QcError, UsageError
 from qc_plugin.files import temporary_folder, write_whole
+from qc_plugin.report.listing import is_file, reports_of
 from qc_plugin.report.read import read_meta
 from qc_plugin.scoring.ruleset import RuleSet, load_rules
 
@@ -33,13 +34,9 @@ def find_reports(paths: Iterable[Path]) -> list[Path]:
     """Report files named, and those below folders. Raises UsageError for a path or folder without any."""
     found: dict[Path, None] = {}
     for path in paths:
-        if not path.exists():
+        if not is_file(path) and not path.is_dir():
             raise UsageError(f"{path}: no such report or folder; check the path")
-        below = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
-        reports = [each for each in below if not each.name.startswith(".")]
-        if not reports:
-            raise UsageError(f"{path}: holds no report (*.parquet); name a reports folder written by `scan`")
-        found |= dict.fromkeys(reports)
+        found |= dict.fromkeys(reports_of(path))
     return list(found)
 
 

@@ -13,6 +13,7 @@ from qc_plugin.cli import options as o
 from qc_plugin.cli.scan import Ledgers
 from qc_plugin.cli.screen import out, plain
 from qc_plugin.errors import UsageError
+from qc_plugin.report.listing import is_file
 
 _MOST_ROWS, _ON_SCREEN = 10_000, 20
 app = typer.Typer(
@@ -62,7 +63,7 @@ def status(
 
     run = o.settings(config, reports=reports)
     file = ledger_file(run, ledger)
-    if not file.is_file():
+    if not is_file(file):
         other = f", or `qc-plugin ledger rebuild --reports {run.store}`" if run.store else ""
         raise UsageError(f"{file}: no ledger there; run `scan` first, or name it with --ledger{other}")
     with Ledger(file) as open_ledger:

@@ -14,6 +14,7 @@ from qc_plugin.cli import options as o
 from qc_plugin.cli.screen import err, out, print_plan, print_scan, scan_progress
 from qc_plugin.cli.skipped import print_skipped
 from qc_plugin.errors import UsageError
+from qc_plugin.report.listing import is_file
 from qc_plugin.store.address import given_place
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _show_plan(paths: list[Place], run: RunConfig, options: ScanOptions, *, as_j
     from qc_plugin.batch.run import ledger_file, plan_scan
 
     file = ledger_file(run, options.ledger)
-    with Ledger(file if file.exists() else None) as ledger:
+    with Ledger(file if is_file(file) else None) as ledger:
         plan = plan_scan(paths, run, options, ledger)
         cost = ledger.cost()
     jobs = run.jobs or max(1, (os.cpu_count() or 2) // 2)

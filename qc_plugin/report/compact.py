@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from qc_plugin.errors import UsageError
 from qc_plugin.files import explained, whole
+from qc_plugin.report.listing import reports_of
 from qc_plugin.report.places import LEDGER, Places
 from qc_plugin.report.read import placed, read_meta
 from qc_plugin.report.schema import ALSO_AT, SCHEMA
@@ -61,12 +61,9 @@ def compact(root: Path, out: Path, *, ledger: Path | None = None) -> list[Month]
     they are. UsageError when there are none.
     """
     months: dict[str, list[Path]] = {}
-    for path in sorted(root.glob("schema=*/kind=*/*/*.parquet")):
-        if not path.name.startswith("."):
-            written = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
-            months.setdefault(f"{written:%Y-%m}", []).append(path)
-    if not months:
-        raise UsageError(f"{root}: holds no report (*.parquet); name a reports folder written by `scan`")
+    for path in reports_of(root, filed=True):
+        written = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
+        months.setdefault(f"{written:%Y-%m}", []).append(path)
     places = Places(root / LEDGER if ledger is None else ledger)
     return [_month(root, out, month, paths, places) for month, paths in sorted(months.items())]
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from qc_plugin.errors import UsageError
+from qc_plugin.report.listing import is_file, reports_of
 from qc_plugin.report.meta import decode_meta, report_of
 from qc_plugin.report.places import Places, ledger_beside
 from qc_plugin.report.rows import frame_of
@@ -36,11 +37,7 @@ def read_frames(path: str | Path, *, ledger: str | Path | None = None) -> pd.Dat
     import pandas as pd  # a second to import: paid by those who want a data frame
 
     path = Path(path)
-    paths = (
-        sorted(p for p in path.rglob("*.parquet") if not p.name.startswith(".")) if path.is_dir() else [path]
-    )
-    if not paths:
-        raise UsageError(f"{path}: holds no report (*.parquet); name a reports folder written by `scan`")
+    paths = reports_of(path)
     places = Places(ledger_beside(path) if ledger is None else Path(ledger))
     tables = [placed(_read_table(each), each, places).replace_schema_metadata(None) for each in paths]
     table = pa.concat_tables(tables, promote_options="permissive")
@@ -91,7 +88,7 @@ def _read_table(path: Path) -> pa.Table:
 @contextmanager
 def _open(path: Path) -> Iterator[pq.ParquetFile]:
     """An open Parquet file; whatever it cannot give becomes one sentence."""
-    if path.is_dir():
+    if not is_file(path) and path.is_dir():
         raise UsageError(f"{path}: is a folder; name one report file in it")
     try:
         # No memory map: a file cut short while it is read must be an error, not a crash of the process.
@@ -99,6 +96,8 @@ def _open(path: Path) -> Iterator[pq.ParquetFile]:
             yield file
     except FileNotFoundError as error:
         raise UsageError(f"{path}: no such report; check the path") from error
+    except PermissionError as error:  # not damaged: nobody is to delete it
+        raise UsageError(f"{path}: cannot be read ({error.strerror}); let this account read it") from error
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _unreadable(path) from error
 

@@ -423,3 +423,38 @@ def test_row_04_by_the_door_of_a_host(stranger, scan, monkeypatch, capsys):
     assert answer.task.skipped == 1
     gone = desk.answer(Event.model_validate(event | {"paths": ["no/such"], "id": "u"}))
     assert (gone.error.exit_code, gone.error.text.split(":")[0]) == (2, "no/such")
+
+
+READERS = {
+    "status": ("status", "--reports", "R"),
+    "compact": ("compact", "--reports", "R", "--out", "D"),
+    "rejudge": ("rejudge", "R", "--rules", "default"),
+    "review": ("review", "R", "--out", "p.html"),
+    "explain": ("explain", "R/schema=1/kind=artwork/x.parquet", "--frame", "0"),
+    "dry run": ("scan", "lib", "--reports", "R", "--dry-run"),
+    "scan": ("scan", "lib", "--reports", "R", "--no-sheet", "--rules", "artwork"),
+    "rebuild": ("ledger", "rebuild", "--reports", "R"),
+}
+
+
+@pytest.mark.parametrize("where", ["R", "R/schema=1/kind=artwork", "R/schema=1/kind=artwork/*/*.parquet"])
+def test_row_04_closed_reports_are_named_and_never_passed_over(stranger, scan, qc, monkeypatch, where):
+    """What is joined or judged without them would look whole; nobody is told to delete them."""
+    monkeypatch.chdir(stranger)
+    asset(stranger / "lib/a.png")
+    assert scan("lib").code == 0
+    (closed,) = stranger.glob(where)
+    closed.chmod(0)
+    believes_the_ledger = {"status"} if where != "R" else set()
+    sees_the_name = {"dry run", "scan", "explain"} if closed.is_file() else set()
+    try:
+        done = {name: qc(*words) for name, words in READERS.items()}
+    finally:
+        closed.chmod(0o700)
+    rebuilt = done.pop("rebuild")
+    for name, each in done.items():
+        if name not in believes_the_ledger | sees_the_name:
+            assert (name, each.code) == (name, 2)
+            assert "Permission denied" in each.err or "cannot write the ledger" in each.err
+            assert "delete" not in each.err
+    assert "Permission denied" in rebuilt.out or (where == "R" and rebuilt.code == 2)
