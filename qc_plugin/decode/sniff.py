@@ -52,7 +52,7 @@ _ISO_BOXES = frozenset(
         *(b"styp", b"moof", b"sidx", b"ssix", b"emsg", b"prft"),  # of streaming segments
     }
 )
-_STILL_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
+_STILL_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif3", b"msf1")
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
 _AUDIO_MAGIC = (b"ID3", b"fLaC", b"\xff\xfb", b"\xff\xf3", b"\xff\xf1", b"\xff\xf9", b"FORM")
 _TEXT_HINTS: tuple[tuple[bytes, str], ...] = (
@@ -110,6 +110,11 @@ def sniff_kind(path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> AssetKin
         raise UnsupportedAsset(_refusal(Path(path), head))
     limits.check_bytes(Path(path).stat().st_size, kind, path)
     return kind
+
+
+def is_low_overhead(head: bytes) -> bool:
+    """Whether these first bytes are of the small form of HEIF (box `mini`), which Pillow does not read."""
+    return head[4:12] == b"ftypmif3"
 
 
 def is_heic(head: bytes) -> bool:

@@ -9,35 +9,54 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from qc_plugin.decode.alpha import BACKDROP, TRANSPARENCY_NOTE
+from qc_plugin.decode.gamut import PRIMARIES, to_srgb_primaries
+from qc_plugin.decode.still_colour import Stated
+from qc_plugin.decode.tonemap import CODE_BITS, rgb_to_sdr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MAX_PROFILE_BYTES = 16 << 20
+HDR = {16: "pq", 18: "hlg"}  # transfer functions by code points of ITU-T H.273
 _WITH_ALPHA = frozenset({"RGBA", "LA", "La", "RGBa", "PA"})
 
 
-def to_srgb(image: Image.Image) -> tuple[NDArray[np.uint8], list[str]]:
-    """(H, W, 3) uint8 sRGB, contiguous, and notes.
+def to_srgb(image: Image.Image, stated: Stated = Stated()) -> tuple[NDArray[np.uint8], list[str]]:  # noqa: B008
+    """(H, W, 3) uint8 sRGB, contiguous, and notes. `stated` is what the file says beside its ICC profile.
 
     Raises what Pillow raises on data it cannot convert.
     """
     notes: list[str] = []
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        image = _eight_bit(image, notes)
+        image = _eight_bit(image, stated.bits, notes)
     opaque, alpha = _split_alpha(image)
-    colour = _in_srgb(opaque, image.info.get("icc_profile"), notes)
+    colour = _by_code_points(opaque, stated, notes) or _in_srgb(opaque, image.info.get("icc_profile"), notes)
     if alpha is not None:
         colour = _over_backdrop(colour, alpha, notes)
     return np.ascontiguousarray(np.asarray(colour, np.uint8)), notes
 
 
-def _eight_bit(image: Image.Image, notes: list[str]) -> Image.Image:
-    """Grey of more than 8 bits, scaled to 8 and not clipped."""
+def _by_code_points(image: Image.Image, stated: Stated, notes: list[str]) -> Image.Image | None:
+    """HDR tone-mapped as in video, and wide gamut brought to sRGB, where code points say so; else None."""
+    hdr, primaries = HDR.get(stated.transfer), PRIMARIES.get(stated.primaries)
+    if hdr is None and (primaries is None or (image.info.get("icc_profile") and image.format != "PNG")):
+        return None
+    rgb = np.asarray(image.convert("RGB"), np.uint8)
+    if hdr is None:
+        notes.append(f"converted from {primaries} primaries (code points) to sRGB")
+        return Image.fromarray(to_srgb_primaries(rgb, primaries or "bt709"))
+    codes = np.rint(rgb.astype(np.float32) * (((1 << CODE_BITS) - 1) / 255)).astype(np.uint16)
+    notes.append(f"{hdr.upper()} tone-mapped to SDR (BT.2390 curve, 1000 to 203 cd/m2)")
+    mapped = rgb_to_sdr(codes[..., 0], codes[..., 1], codes[..., 2], hdr, primaries or "bt709")
+    return Image.fromarray(mapped)
+
+
+def _eight_bit(image: Image.Image, bits: int | None, notes: list[str]) -> Image.Image:
+    """Grey of more than 8 bits, scaled to 8 and not clipped; its transparent level (PNG) becomes alpha."""
     levels = np.asarray(image).astype(np.float64)
     levels = np.nan_to_num(levels, nan=0.0, posinf=0.0, neginf=0.0)
     if image.mode.startswith("I;16"):
-        top = 65_535.0
+        top = float((1 << bits) - 1) if bits and 8 < bits < 16 else 65_535.0
     else:
         highest = float(levels.max(initial=0.0))
         # Nothing tells the scale of 32-bit grey: take the smallest usual one that holds every value.
@@ -46,6 +65,9 @@ def _eight_bit(image: Image.Image, notes: list[str]) -> Image.Image:
     notes.append(f"{image.mode} grey scaled from 0..{top:g} to 8 bit")
     scaled = Image.fromarray(np.rint(np.clip(levels / top, 0, 1) * 255).astype(np.uint8))
     scaled.info = dict(image.info)
+    clear = scaled.info.pop("transparency", None)
+    if isinstance(clear, int):
+        scaled.putalpha(Image.fromarray(np.where(levels == clear, 0, 255).astype(np.uint8)))
     return scaled
 
 

@@ -16,6 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from qc_plugin.decode.gamut import TO_BT709
+
 SOURCE_PEAK_NITS = 1000.0
 SDR_WHITE_NITS = 203.0
 CODE_BITS = 12  # of the RGB codes given to `rgb_to_sdr`
@@ -27,10 +29,6 @@ _C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
 _A, _B, _C = 0.17883277, 0.28466892, 0.55991073
 _SYSTEM_GAMMA = 1.2
 _BT2020_LUMA = (0.2627, 0.6780, 0.0593)
-# BT.2087, linear light
-_BT2020_TO_BT709 = np.array(
-    [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]], np.float32
-)
 _GAIN_STEPS = 4096
 _BAND_ROWS = 64  # rows worked on at once: the floats of a band stay in cache
 
@@ -78,18 +76,25 @@ def grey_to_sdr(level: Floats, transfer: str) -> Floats:
 
 
 def rgb_to_sdr(
-    red: NDArray[np.uint16], green: NDArray[np.uint16], blue: NDArray[np.uint16], transfer: str
+    red: NDArray[np.uint16],
+    green: NDArray[np.uint16],
+    blue: NDArray[np.uint16],
+    transfer: str,
+    primaries: str = "bt2020",
 ) -> NDArray[np.uint8]:
-    """Full-range 12-bit bt2020 RGB planes (H, W) uint16 to bt709 SDR (H, W, 3) uint8."""
+    """Full-range 12-bit RGB planes (H, W) uint16 to bt709 SDR (H, W, 3) uint8.
+
+    `primaries` is a key of `gamut.TO_BT709`.
+    """
     height, width = red.shape
     out = np.empty((height, width, 3), np.uint8)
     for top in range(0, height, _BAND_ROWS):
         rows = slice(top, top + _BAND_ROWS)
-        out[rows] = _band_to_sdr(np.dstack([red[rows], green[rows], blue[rows]]), transfer)
+        out[rows] = _band_to_sdr(np.dstack([red[rows], green[rows], blue[rows]]), transfer, primaries)
     return out
 
 
-def _band_to_sdr(codes: NDArray[np.uint16], transfer: str) -> NDArray[np.uint8]:
+def _band_to_sdr(codes: NDArray[np.uint16], transfer: str, primaries: str) -> NDArray[np.uint8]:
     """(h, w, 3) uint16 codes to SDR; light is relative to `SOURCE_PEAK_NITS` until the gain is applied."""
     light = _linear_table(transfer)[codes]
     if transfer == "hlg":
@@ -97,7 +102,7 @@ def _band_to_sdr(codes: NDArray[np.uint16], transfer: str) -> NDArray[np.uint8]:
         light *= np.power(np.maximum(luminance, 1e-6), np.float32(_SYSTEM_GAMMA - 1))[..., None]
     peak = np.minimum(light.max(axis=2), 1.0)
     light *= _gain_table()[(np.sqrt(peak) * (_GAIN_STEPS - 1)).astype(np.int32)][..., None]
-    mapped = cv2.transform(light, _BT2020_TO_BT709)
+    mapped = cv2.transform(light, TO_BT709[primaries])
     steps = np.clip(np.sqrt(np.maximum(mapped, 0)) * (_GAIN_STEPS - 1) + 0.5, 0, _GAIN_STEPS - 1)
     return _encode_table()[steps.astype(np.int32)]
 
