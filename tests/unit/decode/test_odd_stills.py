@@ -334,6 +334,6 @@ def test_a_later_picture_that_is_cut_off_costs_no_more_than_itself(tmp_path, nam
     try:
         _, frame, _ = load_artwork(path)
     except UnsupportedAsset as error:
-        assert name != "a.gif", error  # the first picture of a GIF is whole
+        assert name != "a.gif", error  # noqa: PT017 - the first picture of a GIF is whole
     else:
         assert frame.rgb.shape == (48, 64, 3)
