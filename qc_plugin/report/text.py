@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit, urlunsplit
 
 _NAMES_ONLY = ("file", "s3")
+_QUERY = re.compile(r"\?[\w.-]+=.*", re.DOTALL)
 
 
 def plain_text(text: str) -> str:
@@ -15,14 +17,15 @@ def plain_text(text: str) -> str:
 def without_secrets(uri: str) -> str:
     """`uri` without user, password, query and fragment, where addresses carry keys. A path stays as it is.
 
-    So does the path of a file or of an object of a store, where `?` and `#` are letters of the name.
+    So does the path of a file or of an object of a store, where `?` and `#` are letters of the name; what
+    looks like a signature there, `?name=value`, goes.
     """
     if "://" not in uri:
         return plain_text(uri)
     scheme, _, rest = uri.partition("://")
     if scheme.lower() in _NAMES_ONLY:
         host, slash, path = rest.partition("/")
-        return plain_text(f"{scheme}://{host.rpartition('@')[2]}{slash}{path}")
+        return plain_text(f"{scheme}://{host.rpartition('@')[2]}{slash}{_QUERY.sub('', path)}")
     try:
         parts = urlsplit(uri)
     except ValueError:  # "[" without "]" in the host: not an address anyone can open

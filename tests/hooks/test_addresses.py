@@ -200,6 +200,7 @@ def test_row_29_names_are_shown_whole_and_secrets_are_not():
     assert without_secrets("file:///in/x#1.mp4") == "file:///in/x#1.mp4"
     assert without_secrets("s3://in/a+b?#.mov") == "s3://in/a+b?#.mov"
     assert without_secrets("s3://key:s3cret@in/a.mov") == "s3://in/a.mov"
+    assert without_secrets("s3://in/a?.mov?X-Amz-Signature=s3cret#x") == "s3://in/a?.mov"
     assert without_secrets("https://u:s3cret@example.com/a.mp4?token=x#y") == "https://example.com/a.mp4"
 
 
