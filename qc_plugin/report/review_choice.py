@@ -11,7 +11,7 @@ from qc_plugin.report.text import plain_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qc_plugin.types import AssetReport, Finding, FrameRow
+    from qc_plugin.types import AssetReport, Decision, Finding, FrameRow
 
 DECISIONS_SCHEMA = "qc.decisions/1"
 _RANKED_SHARE = 3  # one frame in three may be a ranked one: calibration needs good ones as well
@@ -41,6 +41,11 @@ class DecisionRecord(TypedDict):
     pts_s: float
     suggested: str
     rules: list[JudgedValue]
+
+
+def suggested(row: FrameRow) -> Decision:
+    """What the rules say; of a still that was left out they said nothing, so a person does."""
+    return "review" if row.judgement.excluded is not None else row.judgement.decision
 
 
 def is_flagged(row: FrameRow) -> bool:
@@ -102,7 +107,7 @@ def record_of(report: AssetReport, row: FrameRow) -> DecisionRecord:
         rules_id=report.provenance.rules_id,
         frame_index=row.score.frame_index,
         pts_s=row.score.pts_s,
-        suggested=row.judgement.decision,
+        suggested=suggested(row),
         rules=[_judged(finding) for finding in row.judgement.findings],
     )
 

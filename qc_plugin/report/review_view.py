@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from qc_plugin.report.outline import outlines
-from qc_plugin.report.review_choice import DecisionRecord, candidates, closest, record_of
+from qc_plugin.report.review_choice import DecisionRecord, candidates, closest, record_of, suggested
 from qc_plugin.report.sheet_cards import frame_size, region_box
 from qc_plugin.report.sheet_choice import SHOWN_OUTCOMES
 from qc_plugin.report.sheet_images import shrink_jpeg
 from qc_plugin.report.sheet_scale import Scale, scale_of
+from qc_plugin.report.sheet_timeline import sentence_of
 from qc_plugin.report.sheet_view import asset_name
 from qc_plugin.report.sheet_words import (
     DECISION_WORDS,
@@ -155,7 +156,8 @@ def _item(asset: ReviewAsset, n: int, row: FrameRow, quota: int) -> Item:
     against = [f for f in shown if f.action != "accept"]
     time = moment(report.media, row.score.pts_s) if report.asset.kind == "video" else ""
     name = asset_name(report)
-    sentence = against[0].text if against else "Every rule that counts passes."
+    unspoken = sentence_of(row) if row.judgement.excluded else "Every rule that counts passes."
+    sentence = against[0].text if against else unspoken
     call = closest(row)
     frame = pictures.frames.get(index)
     repaired = pictures.repaired.get(index)
@@ -167,8 +169,8 @@ def _item(asset: ReviewAsset, n: int, row: FrameRow, quota: int) -> Item:
         time=time,
         place=row.rank.rank,
         size=frame_size(report),
-        suggested=row.judgement.decision,
-        suggested_word=DECISION_WORDS[row.judgement.decision],
+        suggested=suggested(row),
+        suggested_word=DECISION_WORDS[suggested(row)],
         sentence=sentence,
         alt=f"{name}, frame {index}{f' at {time}' if time else ''}: {sentence}",
         why=tuple(_why(finding) for finding in shown),

@@ -58,6 +58,8 @@ REASON_WORDS = {
     "dark": ("Too dark", "hardly any light in the brightest tenth of the picture"),
     "transition": ("In a transition", "too close to a cut, fade or dissolve"),
     "corrupt": ("Damaged", "the decoder could not show it as it was made"),
+    "blank": ("Blank", "one plain tone, nothing to see"),
+    "too_small": ("Too small", "too few pixels to judge by"),
     "combed": ("Combed", "two fields of an interlaced picture at once"),
     "duplicate": ("Near-duplicate", "looks like a better frame"),
     "outranked": ("Outranked", "good, but others are better"),

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from qc_plugin.report.read import read_meta
 from tests.support.corpora import corpus_file
 
 CAT, SLOPE = "verdict_sharp-cat-rejected-100pct-blur.png", "verdict_gradient-rejected-100pct-blur.png"
+DATA = Path(__file__).resolve().parents[1] / "data"
 BLANK = "the only picture is left out: one plain tone, nothing to see"
 SMALL = "the only picture is left out: too small to judge, under 64 px on the shorter side"
 
@@ -53,6 +55,8 @@ def rows(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stills")
     for name, make in STILLS.items():
         make().save(folder / name)
+    for name in ("s_blankfirst.gif", "s_hdrpq.avif", "s_mpo.jpg"):
+        shutil.copy(DATA / name, folder / name)
     return _scan(folder)
 
 
@@ -73,7 +77,7 @@ def _scan(folder):
     )
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert told, done.stderr
-    return {Path(row["path"]).name: row for row in told}
+    return {Path(row["path"]).name: row | {"root": folder.parent} for row in told}
 
 
 @pytest.mark.parametrize("name", [name for name in STILLS if name.startswith("blank")])
@@ -100,6 +104,26 @@ def test_f19_a_smooth_slope_is_not_called_blurred(rows, name):
 
 def test_a_title_on_plain_white_is_a_picture(rows):
     assert rows["title.png"]["verdict"] == "accept"
+
+
+def _media(row):
+    return read_meta(Path(row["root"]) / row["report"])["asset"]["media"]
+
+
+def test_row_62_an_animation_that_begins_blank_is_judged_by_a_picture(rows):
+    assert rows["s_blankfirst.gif"]["sentence"] != BLANK
+    assert _media(rows["s_blankfirst.gif"])["notes"] == [
+        "animated (2): number 2 is judged, the first that is not blank"
+    ]
+
+
+def test_row_65_an_mpo_is_a_jpeg(rows):
+    assert _media(rows["s_mpo.jpg"])["container"] == "jpeg"
+
+
+def test_row_66_an_hdr_still_says_that_it_was_tone_mapped(rows):
+    media = _media(rows["s_hdrpq.avif"])
+    assert (media["transfer"], media["tone_mapped_from"], media["bit_depth"]) == ("pq", "pq", 10)
 
 
 @pytest.mark.real
