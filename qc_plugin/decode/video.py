@@ -46,9 +46,7 @@ Threads = int | Literal["auto"]
 
 _AUTO_THREADS = 2
 _MAX_DEMUX_ERRORS = 100  # in a row: a demuxer that fails for ever must not keep us for ever
-_IGNORES_SKIP = frozenset(
-    {"vp8", "vp9"}
-)  # decoders that decode all frames even when asked for key frames only
+_IGNORES_SKIP = frozenset({"vp8", "vp9"})  # their decoders decode all frames even when asked for key frames
 
 
 class PyavReader:
@@ -199,6 +197,8 @@ class PyavReader:
             except av.error.FFmpegError:
                 n_failed += 1
                 self._n_errors += 1
+            except IndexError:
+                return  # PyAV 18, at the very end, where a stream of MPEG-TS began in the middle of the file
             else:
                 return
 

@@ -267,3 +267,14 @@ def test_fault_25_pictures_of_unknown_brands_are_not_called_video(name, data, wo
     with pytest.raises(UnsupportedAsset) as caught:
         look(path)
     assert str(caught.value) == f"{name} {words}: export it as AVIF, JPEG or PNG."
+
+
+def test_streams_that_begin_in_the_middle_of_a_transport_stream(tmp_path):
+    """Sound that comes later, as in broadcast: PyAV ended with an IndexError where there was much of it."""
+    silent = streams.transport(tmp_path)
+    path = tmp_path / "late.ts"
+    path.write_bytes(silent + streams.sounds(tmp_path / "sounds.ts", n_streams=40) + silent)
+    seen, _, stats = look(path)
+    assert [number for number, _ in seen[:45]] == list(range(45))
+    assert len(seen) >= 80
+    assert not stats.ended_early

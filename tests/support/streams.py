@@ -6,6 +6,8 @@ import struct
 from typing import TYPE_CHECKING
 
 import av
+import numpy as np
+from av.audio.frame import AudioFrame
 
 from tests.support.clips import Clip, make
 
@@ -39,6 +41,19 @@ def copy(source: Path, target: Path, *, options: dict[str, str] | None = None) -
                 packet.stream = into
                 out.mux(packet)
     return target
+
+
+def sounds(path: Path, *, n_streams: int) -> bytes:
+    """Silence in several streams, no picture."""
+    with av.open(str(path), "w") as out:
+        for stream in [out.add_stream("mp2", rate=48_000) for _ in range(n_streams)]:
+            for number in range(20):
+                samples = np.zeros((1, 2 * 1152), np.int16)
+                frame = AudioFrame.from_ndarray(samples, format="s16", layout="stereo")
+                frame.sample_rate, frame.pts = 48_000, number * 1152
+                out.mux(stream.encode(frame))
+            out.mux(stream.encode(None))
+    return path.read_bytes()
 
 
 def box(kind: bytes, body: bytes = b"") -> bytes:
