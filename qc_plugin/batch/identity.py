@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from qc_plugin.types import Asset
 
 # Bumped only when measures change for the same engines, so that a patch release does not rescan a catalogue.
-RESULT_VERSION = 3
+RESULT_VERSION = 4
 
 
 def hash_file(path: Path) -> str:

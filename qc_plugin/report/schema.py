@@ -55,6 +55,12 @@ FRAME_MEASURES: dict[str, MeasureColumn] = _BLUR | {
     "short_side_px": MeasureColumn("px", 0, None, "lower", "shorter side of the picture"),
     "clipped_fraction": MeasureColumn("share", 0, 1, "higher", "pixels at black or white"),
     "bar_fraction": MeasureColumn("share", 0, 1, "higher", "area of letterbox or pillarbox bars"),
+    "test_signal_fraction": MeasureColumn("share", 0, 1, "higher", "area in the colours of colour bars"),
+    "plain_fraction": MeasureColumn("share", 0, 1, "higher", "area in the commonest tone"),
+    "ground_fraction": MeasureColumn(
+        "share", 0, 1, "neither", "area of plain ground, of five flat tones at most"
+    ),
+    "writing_fraction": MeasureColumn("share", 0, 1, "higher", "writing, of what is not plain ground"),
     "comb_ratio": MeasureColumn("ratio", 0, None, "higher", "interlace combing"),
     "corrupt": MeasureColumn("count", 0, 1, "higher", "1: the decoder marked the frame as damaged"),
     "corrupt_fraction": MeasureColumn(

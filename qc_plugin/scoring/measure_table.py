@@ -93,6 +93,22 @@ _ALL = (
         "area of letterbox or pillarbox bars", "{value} is black bars",
     ),
     Measure(
+        "test_signal_fraction", "share", 0, 1, "higher", "frame",
+        "area in the colours of colour bars", "{value} is colour bars",
+    ),
+    Measure(
+        "plain_fraction", "share", 0, 1, "higher", "frame",
+        "area in the commonest tone", "{value} is one plain tone",
+    ),
+    Measure(
+        "ground_fraction", "share", 0, 1, "neither", "frame",
+        "area of plain ground, of five flat tones at most", "{value} is plain ground",
+    ),
+    Measure(
+        "writing_fraction", "share", 0, 1, "higher", "frame",
+        "writing, of what is not plain ground", "{value} of what stands on the ground is writing",
+    ),
+    Measure(
         "comb_ratio", "ratio", 0, None, "higher", "frame",
         "interlace combing", "interlace combing {value}",
     ),

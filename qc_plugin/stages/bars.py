@@ -179,7 +179,8 @@ class _Side:
     def bar(self, *, facing: bool) -> Bar:
         """As it is told; `facing`: the other side stands alone and is as thick."""
         told = self.level <= _BLACK and self.stands_alone
-        told |= facing and self.is_clean and self.straight >= _STRAIGHT_IF_SYMMETRIC
+        needed = _STRAIGHT_IF_SYMMETRIC if self.level <= _BLACK else _STRAIGHT
+        told |= facing and self.is_clean and self.straight >= needed
         return Bar(self.lines if told else 0, facing, self.at_edge > _AT_EDGE)
 
 

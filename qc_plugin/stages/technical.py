@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qc_plugin.stages.bars import Agreed, Bars, agreed_bars, find_bars
+from qc_plugin.stages.cards import measure_card
 from qc_plugin.stages.clipping import clipped
 from qc_plugin.stages.combing import comb_ratio
 from qc_plugin.stages.fades import Edge
@@ -45,7 +46,7 @@ def measure_preview(preview: Preview, bars: Bars | None = None) -> dict[str, flo
     picture at either end of the scale, crushed to black or blown to white. bar_fraction: share of the frame
     under letterbox or pillarbox bars, as this frame alone tells them (`agreed_bars` knows better; `bars`, if
     they are known already). comb_ratio: how combed the worst parts of an interlaced frame are, 0
-    for a progressive one (see `combing`).
+    for a progressive one (see `combing`). And what tells test signals and cards, see `cards`.
     """
     luma = preview.luma
     area = (bars or find_bars(luma)).area
@@ -61,6 +62,7 @@ def measure_preview(preview: Preview, bars: Bars | None = None) -> dict[str, flo
         "clipped_fraction": float(clipped(picture).mean()),
         "bar_fraction": 1.0 - total / luma.size,
         "comb_ratio": comb_ratio(preview.rows),
+        **measure_card(picture, np.stack(colours)),
     }
 
 

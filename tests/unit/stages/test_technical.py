@@ -45,6 +45,7 @@ def test_levels_of_known_pictures():
     assert measures["luma_mean"] == pytest.approx(0.5)
     assert measures["luma_p90"] == pytest.approx(0.8)
     names = {"luma_mean", "luma_p90", "contrast", "clipped_fraction", "bar_fraction", "comb_ratio"}
+    names |= {"test_signal_fraction", "plain_fraction", "ground_fraction", "writing_fraction"}
     assert set(measures) == names
     assert measures["contrast"] == pytest.approx(0.6)
     assert measures["clipped_fraction"] == measures["bar_fraction"] == measures["comb_ratio"] == 0
