@@ -1,14 +1,12 @@
 """Limits against decisions on stored reports: shares by hand, a proposal to use, and what it changes."""
 
 import json
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 
-import cv2
-import numpy as np
 import pytest
 
 from qc_plugin.batch.calibrate import Goal, calibrate
-from qc_plugin.batch.curve import draw_curve
 from qc_plugin.batch.rejudge import judge_again, rejudge
 from qc_plugin.config import RunConfig
 from qc_plugin.errors import RuleError, UsageError
@@ -131,11 +129,12 @@ def test_rules_that_lie_nowhere_any_more_are_read_from_the_report(tmp_path):
 
 def test_the_curve_is_a_picture_with_what_it_names(reports, tmp_path):
     found = calibrate(_decide(tmp_path, _eye), [reports], "hand-motion-blur", CONFIG)
-    picture = draw_curve(found)
-    assert picture.shape == (640, 1120, 3)
-    assert picture.dtype == np.uint8
-    ok, data = cv2.imencode(".png", picture)
-    assert ok
-    assert len(data) > 10_000
-    other = draw_curve(replace(found, current=found.proposed))
-    assert (picture != other).any()
+    picture = ET.fromstring(found.curve())
+    texts = [each.text for each in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert any(text.startswith("hand-motion-blur: blur_probability at most") for text in texts)
+    for band, step in found.proposed.items():
+        assert f"{band} {step.limit:g}" in texts
+    curves = [each.get("points") for each in picture.iter("{http://www.w3.org/2000/svg}polyline")]
+    assert len(curves) == 2 * len(found.steps)
+    assert all(len(points.split()) > 1 for points in curves)
+    assert found.curve() != replace(found, current=found.proposed).curve()

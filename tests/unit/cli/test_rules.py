@@ -109,7 +109,7 @@ TRAPS = [  # each trap of YAML, and what is told about it
     ("params: &a {face_blur_ok: 0.1}", "anchors and aliases are not accepted", "write it out"),
     ("params: {<<: {face_blur_ok: 0.1}}", "merge keys (<<) are not accepted", "use `extends`"),
     ("title: !!python/object:os.system x", "is a os.system in YAML", 'write "x"'),
-    ("---\nid: b", "a second document begins here", "write one rule set a file"),
+    ("---\nid: b", "a second document begins here", "write one document a file"),
     ("rules:\n\t- {id: a}", "cannot start any token", "correct the YAML"),
 ]
 
