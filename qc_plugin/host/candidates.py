@@ -14,6 +14,7 @@ from qc_plugin.host.answer import problem_of, reason_for, stops
 from qc_plugin.host.result import Choice, Reason, Result
 from qc_plugin.report.read import read_report
 from qc_plugin.report.text import without_secrets
+from qc_plugin.report.timecode import timecodes
 from qc_plugin.stages.technical import similarity
 from qc_plugin.types import DECISION_ORDER, FrameRow
 from qc_plugin.types.summary import count_frames
@@ -42,12 +43,15 @@ def choose_frames(result: Result, outcome: AssetOutcome, config: RunConfig) -> R
     """The answer for a video, with its ranked frames; those without a rank are counted in the report."""
     if outcome.report is None:
         return result.model_copy(update={"ranking": []})
-    ranked = [r for r in read_report(outcome.report).frames if r.rank.rank is not None]
+    report = read_report(outcome.report)
+    ranked = [r for r in report.frames if r.rank.rank is not None]
     stills = _stills(config.reports / "stills" / outcome.report.name.split(".")[0])
     choices = [
         Choice(
             frame=row.score.frame_index,
             at_s=row.score.pts_s,
+            source_timecode=timecodes(report.media, row.score.pts_s)[1],
+            colour_true=report.media is None or report.media.colour_true,
             rank=row.rank.rank,
             score=row.rank.score,
             decision=row.judgement.decision,

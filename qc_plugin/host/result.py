@@ -66,6 +66,8 @@ class Choice(_Line):
     id: str | None = None
     frame: int | None = Field(default=None, description="Decoded ordinal in the video")
     at_s: float | None = Field(default=None, description="Place in the video, seconds")
+    source_timecode: str | None = Field(default=None, description="The same as the source counts, if it does")
+    colour_true: bool = Field(default=True, description="False where the source's colours cannot be shown")
     rank: int | None = Field(default=None, ge=1)
     score: float | None = Field(default=None, description="Higher is better")
     decision: Decision | None = None

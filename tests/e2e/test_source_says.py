@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from qc_plugin.report.read import read_frames, read_meta
 
 DATA = Path(__file__).parents[1] / "data"
@@ -31,3 +33,14 @@ def test_row_49_stills_of_dolby_vision_5_are_marked(qc, tmp_path):
     assert picks["picks"], done.stdout + done.stderr
     assert {pick["colour_true"] for pick in picks["picks"]} == {False}
     assert "not colour-true" in Path(tmp_path / "picks/sheet.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "timecode", "colour_true"), [("f_tc5994.mov", r"10:00:0\d;\d\d", True), ("f_dv5.mp4", "", False)]
+)
+def test_rows_48_49_the_answer_to_a_host_says_so_too(qc, name, timecode, colour_true):
+    event = {"schema": 1, "event": "thumbnail.candidates", "id": "e-1", "asset": {"uri": str(DATA / name)}}
+    done = qc("hook", "--reports", "out", input=json.dumps(event))
+    (first, *_) = json.loads(done.stdout.splitlines()[-1])["ranking"]
+    assert re.fullmatch(timecode, first.get("source_timecode") or "")
+    assert first["colour_true"] == colour_true
