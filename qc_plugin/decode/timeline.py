@@ -27,6 +27,11 @@ class Timeline:
         self._offset_s = 0.0
         self._last_s: float | None = None
 
+    @property
+    def origin_s(self) -> float:
+        """Where the seconds count from, on the container's clock."""
+        return self.start_s or 0.0
+
     def place(self, pts: int | None, time_base: Fraction | None = None) -> float:
         """Seconds of the next frame; strictly later than the frame before it."""
         raw_s = None if pts is None else float(pts * (time_base or self.time_base))

@@ -139,7 +139,9 @@ class PyavReader:
                 yield held
             held = frame
         if held is not None:
-            held.duration_s = self._ending.last_duration_s(held, self._origin_s, self._timeline.frame_s)
+            held.duration_s = self._ending.last_duration_s(
+                held, self._timeline.origin_s, self._timeline.frame_s
+            )
             end_s = held.pts_s + held.duration_s
             self._decoded_s = end_s - self._first_s
             self._ended_early = self._is_early(end_s, keyframes_only)
@@ -169,6 +171,7 @@ class PyavReader:
         self._limits.check_size(self._info.width_px, self._info.height_px, self._name)
         self._source = Source(PictureMaker(description.layout))
         self._stored_size = (frame.width, frame.height)
+        self._codec_aspect = self._decoder.sample_aspect_ratio
         self._deinterlacer: Deinterlacer | None = None
         self._timeline = Timeline(
             time_base=time_base(self._stream),
@@ -266,6 +269,8 @@ class PyavReader:
                 self._note("some timestamps are missing or go back: times follow from the frame rate there")
             if clock is not None and clock.n_joined:
                 self._note(JOINED_NOTE)
+            if clock is not None and self._decoder.sample_aspect_ratio != self._codec_aspect:
+                self._note("the pixel shape changes inside the stream: taken as at its beginning")
             index = self._n_decoded
             self._n_decoded += 1
             self._n_corrupt += bool(frame.is_corrupt)
@@ -281,13 +286,8 @@ class PyavReader:
         if self._clock is not None and self._clock.n_joined:
             return False
         return self._ending.is_early(
-            came_s, self._origin_s, n_errors=self._n_errors, keyframes_only=keyframes_only
+            came_s, self._timeline.origin_s, n_errors=self._n_errors, keyframes_only=keyframes_only
         )
-
-    @property
-    def _origin_s(self) -> float:
-        """Where the times of frames count from, on the container's clock."""
-        return self._timeline.start_s or 0.0
 
     def _wanted(self, frames: list[VideoFrame], keyframes_only: bool) -> Iterator[VideoFrame]:
         """All frames, or the key frames among them."""

@@ -63,6 +63,27 @@ def test_a_shape_that_both_state_needs_no_note(reader, tmp_path):
         assert not any("shape" in note for note in video.info.notes)
 
 
+def test_row_39_broadcast_that_changes_its_shape_is_noted(tmp_path):
+    clips = [
+        Clip(
+            f"{n}.ts",
+            codec="mpeg2video",
+            width=720,
+            height=576,
+            n_frames=12,
+            aspect=aspect,
+            start_tick=12 * n,
+        )
+        for n, aspect in enumerate((Fraction(64, 45), Fraction(16, 15)))
+    ]
+    path = tmp_path / "news.ts"
+    path.write_bytes(b"".join(make(tmp_path, clip).read_bytes() for clip in clips))
+    with open_video(path) as video:
+        assert len(list(video.decoded())) == 24
+        assert video.info.sample_aspect == (64, 45)
+        assert "the pixel shape changes inside the stream: taken as at its beginning" in video.info.notes
+
+
 def test_row_37_audio_with_a_cover_is_called_that():
     with pytest.raises(UnsupportedAsset, match=r"audio_cover\.m4a is audio with a cover picture: give a"):
         open_video(DATA / "c01_audio_cover.m4a")
