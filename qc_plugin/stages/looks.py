@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from qc_plugin.stages.bars import active_area
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 _LUMA_CELLS, _CHROMA_CELLS, _BINS = 32, 16, 32
 _NOISE_VARIANCE = 16.0  # codes squared: two flat frames with coding noise are alike, not unrelated
 _MOST = 2.0  # the largest change there is
+_EVEN = 16  # codes that the outermost line of a bar spans at most
 CUT_CHANGE = 0.45  # neighbours close in time change less than this within a shot
 
 
@@ -34,6 +37,8 @@ class Look:
     histogram: NDArray[np.float32]
     mean: float
     contrast: float  # standard deviation of the luma cells, codes
+    shape: tuple[int, int]  # rows and columns of the luma cells
+    bars: tuple[int, int, int, int]  # rows and columns of cells under bars: top, bottom, left, right
 
 
 def look_at(preview: Preview) -> Look:
@@ -44,26 +49,63 @@ def look_at(preview: Preview) -> Look:
     histogram = counts.ravel() / np.float32(preview.luma.size)
     mean, deviation = cv2.meanStdDev(luma)
     vector = np.concatenate([luma.ravel(), *(plane.ravel() for plane in planes)]).astype(np.float32)
-    return Look(preview.pts_s, vector, luma.size, histogram, float(mean[0, 0]), float(deviation[0, 0]))
+    shape = luma.shape[0], luma.shape[1]
+    bars = _bars(preview.luma, _side(preview.luma.shape, _LUMA_CELLS))
+    return Look(
+        preview.pts_s, vector, luma.size, histogram, float(mean[0, 0]), float(deviation[0, 0]), shape, bars
+    )
+
+
+def _bars(luma: NDArray[np.uint8], side: int) -> tuple[int, int, int, int]:
+    """Whole cells of `side` lines under bars. Most frames have none, and are seen to by their edges alone."""
+    edges = (luma[0], luma[-1]), (luma[:, 0], luma[:, -1])
+    if all(max(int(np.ptp(first)), int(np.ptp(last))) > _EVEN for first, last in edges):
+        return 0, 0, 0, 0
+    rows, columns = active_area(luma)
+    lines = rows.start, luma.shape[0] - rows.stop, columns.start, luma.shape[1] - columns.stop
+    top, bottom, left, right = (n // side for n in lines)
+    return top, bottom, left, right
 
 
 def _cells(plane: NDArray[np.uint8], at_most: int) -> NDArray[np.uint8]:
     """Means over square cells of whole pixels; a remainder at the right and lower border is left out."""
-    side = min(-(-max(plane.shape) // at_most), *plane.shape)
+    side = _side(plane.shape, at_most)
     rows, columns = (length // side for length in plane.shape)
     whole = plane[: rows * side, : columns * side]
     return np.asarray(cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
+def _side(shape: tuple[int, ...], at_most: int) -> int:
+    """Pixels along a cell."""
+    return min(-(-max(shape) // at_most), *shape)
+
+
 def structure_change(a: Look, b: Look) -> float:
-    """How much the layout of light and dark differs: 0 the same, 1 unrelated. Brightness does not count."""
+    """How much the layout of light and dark differs: 0 the same, 1 unrelated.
+
+    Neither brightness counts nor bars that both have: alike in any two pictures, they would make all alike.
+    """
     if a.vector.shape != b.vector.shape:
         return 1.0  # the picture itself changed its shape
-    first = a.vector[: a.n_luma] - np.float32(a.mean)
-    second = b.vector[: b.n_luma] - np.float32(b.mean)
+    bars = _common_bars(a, b)
+    first, second = _inside(a, bars), _inside(b, bars)
     difference = first - second
-    energy = float(first @ first) + float(second @ second) + a.n_luma * _NOISE_VARIANCE
+    energy = float(first @ first) + float(second @ second) + first.size * _NOISE_VARIANCE
     return float(difference @ difference) / energy
+
+
+def _common_bars(a: Look, b: Look) -> tuple[int, int, int, int]:
+    top, bottom, left, right = (min(pair) for pair in zip(a.bars, b.bars, strict=True))
+    return top, bottom, left, right
+
+
+def _inside(look: Look, bars: tuple[int, int, int, int]) -> NDArray[np.float32]:
+    """Luma cells inside bars, off their mean."""
+    if not any(bars):
+        return look.vector[: look.n_luma] - np.float32(look.mean)
+    (rows, columns), (top, bottom, left, right) = look.shape, bars
+    cells = look.vector[: look.n_luma].reshape(look.shape)[top : rows - bottom, left : columns - right]
+    return np.asarray(cells - cells.mean(), np.float32).ravel()
 
 
 def change(a: Look, b: Look) -> float:
@@ -73,7 +115,10 @@ def change(a: Look, b: Look) -> float:
     frames of different clips 1.6 (5 %: 0.8).
     """
     moved = float(np.abs(a.histogram - b.histogram).sum()) / 2
-    return min(min(structure_change(a, b), 1.0) + moved, _MOST)
+    if a.shape == b.shape and any(bars := _common_bars(a, b)):
+        (rows, columns), (top, bottom, left, right) = a.shape, bars
+        moved *= rows * columns / ((rows - top - bottom) * (columns - left - right))
+    return min(min(structure_change(a, b), 1.0) + min(moved, 1.0), _MOST)
 
 
 def blend(before: Look, middle: Look, after: Look) -> tuple[float, float]:

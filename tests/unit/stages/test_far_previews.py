@@ -39,7 +39,7 @@ def shots(pictures, every_s, *, noise=1.5, barred=False):
     return detector.finish()
 
 
-@pytest.mark.parametrize("barred", [False])
+@pytest.mark.parametrize("barred", [False, True])
 @pytest.mark.parametrize("every_s", [0.5, 1.0, 10.0])
 def test_pictures_that_differ_are_shots_each(every_s, barred):
     found = shots([photo(seed) for seed in range(12)], every_s, barred=barred)
@@ -122,3 +122,15 @@ def test_a_view_is_known_whatever_its_shape():
     assert not same_view(portrait, photo(8).astype(np.uint8))
     flat = np.full((H, W), 90, np.uint8)
     assert not same_view(flat, flat)
+
+
+@pytest.mark.parametrize("every_s", [0.04, 0.2, 1.0])
+def test_cuts_of_a_tall_film_between_wide_bars_are_seen(every_s):
+    """Two thirds of the frame are alike in all pictures."""
+    pictures = []
+    for n in range(30):
+        luma = np.zeros((H, W))
+        luma[:, 110:210] = photo(n // 10)[:, 110:210] * (1.0 if n // 10 else 0.6)
+        pictures.append(luma)
+    found = shots(pictures, every_s, noise=0.5)
+    assert [found.shot_at((n + 0.01) * every_s) for n in (0, 9, 10, 19, 20, 29)] == [0, 0, 1, 1, 2, 2]
