@@ -66,7 +66,10 @@ def _without_jumps(readings: list[Reading], s_per_byte: float) -> float | None:
         usual_s = (next_at - at) * s_per_byte
         step_s = after_s - before_s
         step_s += _WRAP_S if step_s < -_WRAP_S / 2 else 0.0
-        if -BACK_S <= step_s <= max(FORWARD_S, _MOST_UNEVEN * usual_s):
+        least_s = (
+            usual_s / _MOST_UNEVEN if usual_s > FORWARD_S else -BACK_S
+        )  # far apart, it went on meanwhile
+        if least_s <= step_s <= max(FORWARD_S, _MOST_UNEVEN * usual_s):
             total_s += step_s
         else:
             total_s += usual_s

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from qc_plugin.decode import open_video, parse_sample, select, sniff_kind
+from qc_plugin.decode.stream_clock import joined_length_s
 from qc_plugin.errors import UnsupportedAsset
 from tests.support import streams
 from tests.support.clips import Clip, make, read_index
@@ -278,3 +279,14 @@ def test_streams_that_begin_in_the_middle_of_a_transport_stream(tmp_path):
     assert [number for number, _ in seen[:45]] == list(range(45))
     assert len(seen) >= 80
     assert not stats.ended_early
+
+
+@pytest.mark.parametrize("n_parts", [1, 700])
+def test_row_40_the_length_of_a_long_stream_is_that_of_its_parts(n_parts, tmp_path):
+    """Larger than what is read of it: a clock that begins anew every two seconds is found all the same."""
+    data = streams.transport(tmp_path) * n_parts
+    path = tmp_path / "long.ts"
+    path.write_bytes(data)
+    assert n_parts == 1 or len(data) > 16 << 20
+    length_s = joined_length_s(path)
+    assert length_s is None if n_parts == 1 else length_s == pytest.approx(2 * n_parts, rel=0.1)
