@@ -43,7 +43,7 @@ Reading = tuple[int, float]  # byte in the file, seconds
 
 
 def joined_length_s(path: str | Path) -> float | None:
-    """Seconds of an MPEG stream without the jumps of its clock; None where it does not jump or none is found.
+    """About the seconds of an MPEG stream without the jumps of its clock; None where it has none, or no clock.
 
     Reads at most 16 MB, spread over the file.
     """

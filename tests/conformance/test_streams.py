@@ -289,4 +289,4 @@ def test_row_40_the_length_of_a_long_stream_is_that_of_its_parts(n_parts, tmp_pa
     path.write_bytes(data)
     assert n_parts == 1 or len(data) > 16 << 20
     length_s = joined_length_s(path)
-    assert length_s is None if n_parts == 1 else length_s == pytest.approx(2 * n_parts, rel=0.1)
+    assert length_s is None if n_parts == 1 else length_s == pytest.approx(2 * n_parts, rel=0.15)
