@@ -12,7 +12,6 @@ from qc_plugin.decode.boxes import boxes, boxes_at
 
 _FRAGMENT_BOXES: Final = (b"styp", b"sidx", b"moof")
 _FIX: Final = "give the whole file or the playlist's source"
-_MINI: Final = "is an AVIF or HEIF of the low-overhead kind (mif3), which is not read"
 _PICTURE_FIX: Final = "export it as AVIF, JPEG or PNG"
 _INIT: Final = f"is the init segment of a stream ({{}} without pictures): {_FIX}."
 CLUSTER: Final = b"\x1f\x43\xb6\x75"
@@ -41,8 +40,6 @@ def why_no_pictures(path: str | Path) -> str | None:
             return _INIT.format("Matroska header") if is_init else None
         kinds = {kind for kind, _, _ in boxes(file, 0, end)}
         brand = _brand(file)
-    if brand == "mif3":
-        return f"{_MINI}: {_PICTURE_FIX}."
     if b"meta" in kinds and not kinds & {b"moov", b"moof"}:
         return f"is a picture of a kind that is not read (brand '{brand}'): {_PICTURE_FIX}."
     found = [kind.decode() for kind in _FRAGMENT_BOXES if kind in kinds]

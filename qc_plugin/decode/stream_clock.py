@@ -43,7 +43,7 @@ Reading = tuple[int, float]  # byte in the file, seconds
 
 
 def joined_length_s(path: str | Path) -> float | None:
-    """About the seconds of an MPEG stream without the jumps of its clock; None where it has none, or no clock.
+    """About how long an MPEG stream lasts without the jumps of its clock, in seconds; None where it has none.
 
     Reads at most 16 MB, spread over the file.
     """
