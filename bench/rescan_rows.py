@@ -52,7 +52,7 @@ def main() -> None:
     plan.walk = lambda _paths, **_: (Found(Path(path_of(n))) for n in range(rows))
     plan.state_of = lambda path: (_state_of(path), 734_003_200)
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "ledger.sqlite"
+        file = Path(folder) / "_ledger.sqlite"
         with Ledger(file) as ledger:
             for start in range(0, rows, _CHUNK):
                 ledger.remember(entry(n) for n in range(start, min(rows, start + _CHUNK)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qc_plugin.batch.review import report_files
 from qc_plugin.errors import UsageError
 from qc_plugin.report.catalogue import Entry, entry_of, write_catalogue
+from qc_plugin.report.layout import SHEETS
 from qc_plugin.report.read import read_meta
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def make_catalogue(folder: Path, out: Path) -> Catalogue:
             unreadable.append((str(path.relative_to(folder)), str(error).removeprefix(f"{path}: ")))
             continue
         n_read += 1
-        sheet = folder / "sheets" / f"{path.stem}.html"
+        sheet = folder / SHEETS / f"{path.stem}.html"
         entry = entry_of(meta, seconds=seconds, sheet=sheet if sheet.is_file() else None)
         asset = str(meta["asset"]["id"])
         if asset not in newest or newest[asset].seconds < seconds:

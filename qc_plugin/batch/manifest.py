@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qc_plugin.batch.plan import key_of
 from qc_plugin.files import write_whole
+from qc_plugin.report.layout import MANIFESTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,7 @@ _AT_ONCE = 400
 
 def manifest_path(root: Path, shard: Shard) -> Path:
     """Where the manifest of a shard lies."""
-    return root / "manifests" / f"shard-{shard.index:05d}-of-{shard.of:05d}.jsonl"
+    return root / MANIFESTS / f"shard-{shard.index:05d}-of-{shard.of:05d}.jsonl"
 
 
 def write_manifest(root: Path, shard: Shard, plan: Plan, ledger: Ledger, *, complete: bool) -> Path:

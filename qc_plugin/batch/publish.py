@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qc_plugin.files import write_whole
+from qc_plugin.report.layout import SHEETS, STILLS
 from qc_plugin.report.repairs import accepted_repairs
 from qc_plugin.report.sheet import write_sheet
 from qc_plugin.report.sheet_images import SheetImages, wanted_images
@@ -24,11 +25,11 @@ def publish(checked: Checked, config: RunConfig) -> Path | None:
     """Write stills and sheet of one asset; the sheet's path, or None when none was asked for."""
     name = report_path(config.reports, checked.report).stem
     if config.stills:
-        write_stills(checked, config.reports / "stills" / name)
+        write_stills(checked, config.reports / STILLS / name)
         write_repaired(checked, config.reports, name)
     if not config.sheet:
         return None
-    target = config.reports / "sheets" / f"{name}.html"
+    target = config.reports / SHEETS / f"{name}.html"
     return write_sheet(checked.report, sheet_images(checked), target)
 
 
@@ -52,7 +53,7 @@ def write_repaired(checked: Checked, reports: Path, name: str) -> None:
     home = report_path(reports, checked.report).parent
     places = {}
     for index in accepted_repairs(checked.report):
-        path = reports / "stills" / name / f"repaired-frame-{index:06d}.jpg"
+        path = reports / STILLS / name / f"repaired-frame-{index:06d}.jpg"
         write_whole(path, checked.repaired.jpeg(index), what="the repaired still")
         places[index] = Path(os.path.relpath(path, home)).as_posix()
     rows = (_placed(row, places.get(row.score.frame_index)) for row in checked.report.frames)

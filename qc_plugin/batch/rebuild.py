@@ -14,6 +14,7 @@ from qc_plugin.batch.plan import key_of
 from qc_plugin.batch.shelf import Shelf
 from qc_plugin.errors import QcError
 from qc_plugin.files import sweep
+from qc_plugin.report.layout import MANIFESTS
 from qc_plugin.report.listing import report_files
 from qc_plugin.report.read import read_meta
 from qc_plugin.report.write import SCHEMA_NUMBER
@@ -52,7 +53,7 @@ def rebuild(config: RunConfig, file: Path) -> Rebuilt:
         if config.store is None:
             filed = report_files(config.reports, filed=True, closed=done.unreadable)
             _take(filed, config, ledger, done)
-            for path in sorted((config.reports / "manifests").glob("shard-*.jsonl")):
+            for path in sorted((config.reports / MANIFESTS).glob("shard-*.jsonl")):
                 _fold(path, ledger, done)
         else:
             _from_store(Shelf(config), config, ledger, done)
@@ -77,7 +78,7 @@ def _take(reports: Iterable[Path], config: RunConfig, ledger: Ledger, done: Rebu
 
 def _from_store(shelf: Shelf, config: RunConfig, ledger: Ledger, done: Rebuilt) -> None:
     """Manifests first: reports they name are only seen to be there. The others are fetched, one at a time."""
-    for path in shelf.files("manifests"):
+    for path in shelf.files(MANIFESTS):
         shelf.fetch(path)
         for entries in _manifest(path, done):
             ledger.remember(entry._replace(run=-1) for entry in entries)

@@ -26,8 +26,8 @@ from qc_plugin.batch.work import Workshop, quarantine
 from qc_plugin.errors import QcError, UsageError
 from qc_plugin.files import make_folder, sweep
 from qc_plugin.hooks.installed import packages
+from qc_plugin.report.layout import LEDGER, adopt
 from qc_plugin.report.listing import is_file
-from qc_plugin.report.places import LEDGER
 from qc_plugin.store.address import Address
 from qc_plugin.store.s3 import S3
 
@@ -118,7 +118,8 @@ def _one(place: Place) -> Path | Listed:
 
 
 def ledger_file(config: RunConfig, named: Path | None = None) -> Path:
-    """Where the ledger of a reports folder lies."""
+    """Where the ledger of a reports folder lies; one of an earlier version gets its present name first."""
+    adopt(config.reports)
     return named or config.reports / LEDGER
 
 

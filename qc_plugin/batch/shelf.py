@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from qc_plugin.errors import TemporaryError
 from qc_plugin.files import scratch, write_whole
+from qc_plugin.report.layout import STILLS
 from qc_plugin.report.read import read_meta
 from qc_plugin.report.write import may_replace
 from qc_plugin.store.address import Address
@@ -60,7 +61,7 @@ class Shelf:
         An existing report of the same key is as good. Raises TemporaryError when the store cannot take it.
         """
         assert outcome.report is not None
-        stills = self._folder / "stills" / outcome.report.stem
+        stills = self._folder / STILLS / outcome.report.stem
         pictures = sorted(stills.iterdir()) if stills.is_dir() else []
         for file in [*([outcome.sheet] if outcome.sheet else []), *pictures]:
             self._store.upload(self.address(file), file, kind=mimetypes.guess_type(file.name)[0] or "")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from qc_plugin.decode.limits import PROFILES
 from qc_plugin.errors import LimitExceeded, TemporaryError
 from qc_plugin.files import make_folder, scratch
+from qc_plugin.report.layout import SPOOL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,7 +39,7 @@ def at_hand(
     most = PROFILES[config.limits].max_bytes("video")
     if place.n_bytes > most:
         raise LimitExceeded(f"{place.address}: {place.n_bytes} bytes are over the limit of {most} bytes")
-    folder = config.reports / "spool"
+    folder = config.reports / SPOOL
     make_folder(folder, what="the copy")
     if shutil.disk_usage(folder).free < place.n_bytes + RESERVE_BYTES:
         raise TemporaryError(f"{place.address}: no room for its {place.n_bytes} bytes in {folder}; free some")

@@ -20,6 +20,7 @@ from qc_plugin.files import try_folder
 from qc_plugin.hooks.installed import packages
 from qc_plugin.isolation.media import kind_of
 from qc_plugin.isolation.samples import warm_up
+from qc_plugin.report.layout import adopt
 from qc_plugin.report.write import report_path_for, write_partial, write_report
 from qc_plugin.store.address import absolute
 from qc_plugin.store.s3 import S3
@@ -60,6 +61,7 @@ class Workshop:
         `tell` False: installed packages are not told of reports and deliver none, nor does a store get them
         (a dry run). `keep` False: what a store has got does not stay here.
         """
+        adopt(config.reports)
         self.config = config
         self.rules = rules or rules_of(config)
         self._publisher = publisher

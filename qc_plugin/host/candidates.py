@@ -12,6 +12,7 @@ from qc_plugin.batch.work import rules_of
 from qc_plugin.errors import QcError
 from qc_plugin.host.answer import problem_of, reason_for, stops
 from qc_plugin.host.result import Choice, Reason, Result
+from qc_plugin.report.layout import STILLS
 from qc_plugin.report.read import read_report
 from qc_plugin.report.text import without_secrets
 from qc_plugin.report.timecode import timecodes
@@ -45,7 +46,7 @@ def choose_frames(result: Result, outcome: AssetOutcome, config: RunConfig) -> R
         return result.model_copy(update={"ranking": []})
     report = read_report(outcome.report)
     ranked = [r for r in report.frames if r.rank.rank is not None]
-    stills = _stills(config.reports / "stills" / outcome.report.name.split(".")[0])
+    stills = _stills(config.reports / STILLS / outcome.report.name.split(".")[0])
     choices = [
         Choice(
             frame=row.score.frame_index,

@@ -25,6 +25,7 @@ from qc_plugin.host.manifest import default_timeout_s
 from qc_plugin.host.memory import Basis, Memory
 from qc_plugin.host.outbox import Outbox, check_webhook
 from qc_plugin.host.tasks import run_task
+from qc_plugin.report.layout import SHEETS
 from qc_plugin.scoring.ruleset import AssetFacts, applies
 from qc_plugin.store.address import file_path, scheme_of
 
@@ -155,7 +156,7 @@ def _basis(event: Event, config: RunConfig) -> Basis:
 
 
 def _sheet_of(report: Path, config: RunConfig) -> Path | None:
-    sheet = config.reports / "sheets" / f"{report.stem}.html"
+    sheet = config.reports / SHEETS / f"{report.stem}.html"
     return sheet if sheet.is_file() else None
 
 

@@ -1,7 +1,7 @@
 """Answers kept by event id: a host that asks twice gets the first answer, and no work is done again.
 
-One small file an event under `<reports>/events/`, committed like a report: the first writer wins, so that two
-workers with the same event give one answer.
+One small file an event under `<reports>/_events/`, committed like a report: the first writer wins, so that
+two workers with the same event give one answer.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from qc_plugin.errors import UsageError
 from qc_plugin.files import write_first
 from qc_plugin.host.event import fingerprint
 from qc_plugin.host.result import Result, line
+from qc_plugin.report.layout import EVENTS, adopt
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +58,8 @@ class Memory:
     """The stored answers of one reports folder."""
 
     def __init__(self, reports: Path) -> None:
-        self._root = reports / "events"
+        adopt(reports)
+        self._root = reports / EVENTS
 
     def recall(self, event: Event, basis: Basis) -> Result | None:
         """The stored answer to this id, None where it does not stand on `basis` any more.

@@ -25,6 +25,7 @@ from qc_plugin.environment import variable
 from qc_plugin.errors import ConfigError
 from qc_plugin.files import write_whole
 from qc_plugin.host.result import Result, line
+from qc_plugin.report.layout import OUTBOX, adopt
 from qc_plugin.report.text import without_secrets
 
 if TYPE_CHECKING:
@@ -48,10 +49,11 @@ class Delivery:
 
 
 class Outbox:
-    """Messages waiting under `<reports>/outbox/`; each a file of its own, written before anything is sent."""
+    """Messages waiting under `<reports>/_outbox/`; each its own file, written before anything is sent."""
 
     def __init__(self, reports: Path) -> None:
-        self._root = reports / "outbox"
+        adopt(reports)
+        self._root = reports / OUTBOX
 
     def put(self, result: Result, address: str, *, basis: str = "") -> None:
         """Keep `result` for `address`. Raises ConfigError when it could never be sent.

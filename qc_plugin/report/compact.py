@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from qc_plugin.files import explained, whole
+from qc_plugin.report.layout import LEDGER
 from qc_plugin.report.listing import reports_of
-from qc_plugin.report.places import LEDGER, Places
+from qc_plugin.report.places import Places
 from qc_plugin.report.read import placed, read_meta
 from qc_plugin.report.schema import ALSO_AT, SCHEMA
 from qc_plugin.report.text import plain_text

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from qc_plugin.report.layout import LEDGER
 from qc_plugin.report.text import without_secrets
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 log = logging.getLogger(__name__)
-LEDGER = "ledger.sqlite"  # in a reports folder, unless it is told to lie elsewhere
 _ID_DIGITS = 16  # of the content's id, that the name of a report begins with
 _SCHEMA_FOLDER = re.compile(r"schema=\d+")
 

@@ -27,8 +27,8 @@ def page(tmp_path_factory):
         path = write_report(judge_again(named, load_rules("strict")), root)
         os.utime(path, (JUNE if number else JULY,) * 2)
         if number < 2:
-            (root / "sheets").mkdir(exist_ok=True)
-            (root / "sheets" / f"{path.stem}.html").write_text("<title>the sheet</title>", encoding="utf-8")
+            (root / "_sheets").mkdir(exist_ok=True)
+            (root / "_sheets" / f"{path.stem}.html").write_text("<title>the sheet</title>", encoding="utf-8")
     (root / "torn.parquet").write_bytes(b"PAR1 torn")
     return make_catalogue(root, root.parent / "catalogue.html").page
 

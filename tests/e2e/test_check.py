@@ -21,7 +21,7 @@ def test_check_writes_a_report_that_accounts_for_every_frame(qc, clip, tmp_path)
     assert table["pts_s"].is_monotonic_increasing
     assert {"face", "person"} & {r["kind"] for regions in table["regions"] for r in regions}
     assert (tmp_path / outcome["sheet"]).stat().st_size > 10_000
-    assert len(list((tmp_path / "out/stills").rglob("*.jpg"))) >= table["rank"].notna().sum()
+    assert len(list((tmp_path / "out/_stills").rglob("*.jpg"))) >= table["rank"].notna().sum()
 
 
 def test_check_artwork(qc, still, tmp_path):

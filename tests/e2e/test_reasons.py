@@ -27,7 +27,7 @@ def test_row_55_a_black_clip_says_why_on_every_page(qc, tmp_path):
     assert done.returncode == 10, done.stdout + done.stderr
     assert TEXT in done.stdout
     assert "frames: 6 excluded (dark)\n" in done.stdout
-    (sheet,) = (tmp_path / "out/sheets").glob("*.html")
+    (sheet,) = (tmp_path / "out/_sheets").glob("*.html")
     assert f"None of 6 frames ranked. What speaks against it: {TEXT}; " in sheet.read_text()
     told = json.loads(qc("check", DATA / "d5_black.mp4", "--reports", "out", "--no-sheet", "--json").stdout)
     assert told["sentence"] == TEXT

@@ -45,7 +45,7 @@ def check(folder, *, complete=None):
     reports = [p for p in (folder / "out").rglob("*.parquet") if not p.name.startswith(".")]
     keys = [(m["asset"]["id"], m["provenance"]["judge_key"]) for m in map(read_meta, reports)]
     assert len(set(keys)) == len(keys), "two reports of one key"
-    file = folder / "out/ledger.sqlite"
+    file = folder / "out/_ledger.sqlite"
     if file.exists():
         with sqlite3.connect(file, timeout=30) as db:
             assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -363,7 +363,7 @@ def test_row_25_deleted_files_leave_the_ledger_at_the_next_scan(here, scan, qc):
     (here / "dup/a/one.png").unlink()
     assert scan("dup/a").code == 75  # the folder that was scanned has nothing any more
     assert "1 asset of the last scan not there any more" in scan("dup").err
-    with Ledger(here / "R/ledger.sqlite") as ledger:
+    with Ledger(here / "R/_ledger.sqlite") as ledger:
         known = [Path(entry.path).name for entry in ledger.entries()]
     assert known == ["x.png", "three.png", "two.png"]
     assert qc("status", "--reports", "R", "--json").lines[0]["counts"][0]["assets"] == 3

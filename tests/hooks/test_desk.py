@@ -87,8 +87,8 @@ def test_a_stop_gives_what_was_found_and_no_report_that_counts(desk, event, clip
     assert report.incomplete
     assert len(report.frames) == 2
     assert list(tmp_path.rglob("*.parquet")) == []
-    assert list(tmp_path.rglob("stills/*/*")) == []
-    assert list(tmp_path.rglob("events/*/*")) == []
+    assert list(tmp_path.rglob("_stills/*/*")) == []
+    assert list(tmp_path.rglob("_events/*/*")) == []
     whole = desk.answer(asked)
     assert not whole.incomplete
     assert not whole.replayed

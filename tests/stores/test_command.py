@@ -26,7 +26,7 @@ def test_scan_and_check_from_a_store_to_a_store(bucket, tmp_path):
     (tmp_path / "r.parquet").write_bytes(bucket.get(key))
     assert read_meta(tmp_path / "r.parquet")["asset"]["uri"] == row["path"]
     stem = key.rpartition("/")[2].removesuffix(".parquet")
-    assert f"qc/sheets/{stem}.html" in bucket.keys("qc/")
+    assert f"qc/_sheets/{stem}.html" in bucket.keys("qc/")
     assert not list((tmp_path / "state").rglob("*.parquet"))  # nothing stays here
     assert not list((tmp_path / "state").rglob(".tmp-*"))
     again = run("check", row["path"], "--reports", reports, "--rules", "artwork", "--json")

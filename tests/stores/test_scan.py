@@ -35,7 +35,7 @@ def reports(bucket):
 def local_files(config):
     """What is left in the folder before the store, but the ledger and the manifest."""
     found = [p for p in config.reports.rglob("*") if p.is_file()]
-    return [p for p in found if not p.name.startswith("ledger.sqlite") and p.parent.name != "manifests"]
+    return [p for p in found if not p.name.startswith("_ledger.sqlite") and p.parent.name != "_manifests"]
 
 
 def test_a_prefix_is_scanned_and_nothing_stays_here(bucket, config):
@@ -68,7 +68,7 @@ def test_a_second_scan_asks_for_the_listing_alone(bucket, config, way):
 
 def test_reports_beside_the_assets_are_not_scanned(bucket, config):
     bucket.put("a.png")
-    bucket.put("reports/stills/x/01.png")
+    bucket.put("reports/_stills/x/01.png")
     assert scan([place_of(f"s3://{bucket.name}")], config).verdicts == {"accept": 1}
 
 
@@ -113,7 +113,7 @@ def test_rebuilding_believes_no_manifest_about_reports_that_are_gone_and_reads_t
     bucket.s3.delete_object(Bucket=bucket.name, Key=lost)
     assert rebuild(config, ledger_file(config)).n_assets == 2
     assert scan([place], config).n_reused == 2
-    bucket.s3.delete_object(Bucket=bucket.name, Key="reports/manifests/shard-00000-of-00001.jsonl")
+    bucket.s3.delete_object(Bucket=bucket.name, Key="reports/_manifests/shard-00000-of-00001.jsonl")
     again = rebuild(config, ledger_file(config))
     assert (again.n_reports, again.n_assets) == (3, 3)
     assert local_files(config) == []
@@ -130,7 +130,7 @@ def test_shards_are_disjoint_and_put_their_manifests(bucket, config):
     parts = [scan([place], config, options=ScanOptions(shard=Shard(n, 2))) for n in range(2)]
     seen = [o.path for part in parts for o in part.outcomes]
     assert len(seen) == len(set(seen)) == 6
-    assert len(bucket.keys("reports/manifests/")) == 2
+    assert len(bucket.keys("reports/_manifests/")) == 2
 
 
 def test_an_asset_in_error_is_replaced_by_its_report_and_not_the_other_way_round(bucket, config, monkeypatch):

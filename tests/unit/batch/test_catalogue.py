@@ -47,11 +47,11 @@ def test_a_torn_report_is_named_and_stops_nothing(reports, tmp_path):
 
 def test_links_are_relative_to_the_page_and_only_to_sheets_that_exist(reports, tmp_path):
     stem = next(reports.rglob("ab/*.parquet")).stem
-    (reports / "sheets").mkdir()
-    (reports / "sheets" / f"{stem}.html").write_text("sheet")
+    (reports / "_sheets").mkdir()
+    (reports / "_sheets" / f"{stem}.html").write_text("sheet")
     made = make_catalogue(reports, tmp_path / "pages" / "catalogue.html")
     links = re.findall(r'href="([^"#]+\.html)"', made.page.read_text(encoding="utf-8"))
-    assert set(links) <= {f"../reports/sheets/{stem}.html"}
+    assert set(links) <= {f"../reports/_sheets/{stem}.html"}
 
 
 def test_no_folder_no_reports_no_page(tmp_path):

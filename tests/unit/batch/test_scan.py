@@ -59,14 +59,14 @@ def test_a_lost_report_is_noticed_and_a_lost_ledger_costs_no_decode(config, fold
     done = scan([folder], config)
     done.outcomes[0].report.unlink()
     assert scan([folder], config).n_reused == 3
-    (config.reports / "ledger.sqlite").unlink()
+    (config.reports / "_ledger.sqlite").unlink()
     again = scan([folder], config)
     assert again.n_reused == 4  # hashed, and their reports found
 
 
 def test_rebuilt_from_reports_it_is_the_same_but_for_the_states(config, folder):
     scan([folder], config, options=ScanOptions(shard=Shard(0, 1)))
-    file = config.reports / "ledger.sqlite"
+    file = config.reports / "_ledger.sqlite"
     (config.reports / "schema=1/.tmp-left").parent.mkdir(exist_ok=True)
     (config.reports / "schema=1/.tmp-left").touch()
     done = rebuild(config, file)
@@ -87,8 +87,8 @@ def test_shards_are_disjoint_whole_and_named_by_manifests_that_a_rebuild_folds_i
         assert head["complete"]
         assert head["assets"] == len(rows)
     assert sorted(seen) == ["0.png", "1.png", "2.png", "3.png"]
-    rebuild(config, config.reports / "ledger.sqlite")
-    with Ledger(config.reports / "ledger.sqlite") as ledger:
+    rebuild(config, config.reports / "_ledger.sqlite")
+    with Ledger(config.reports / "_ledger.sqlite") as ledger:
         assert all(entry.state for entry in ledger.entries())
     for wrong in ("3/3", "a/2", "1", "-1/2"):
         with pytest.raises(UsageError, match="INDEX/COUNT"):
@@ -144,7 +144,7 @@ def test_links_out_of_the_folder_are_refused_and_links_within_are_not(config, fo
 
 def test_a_torn_ledger_is_set_aside_and_a_newer_one_refused(config, folder):
     scan([folder], config)
-    file = config.reports / "ledger.sqlite"
+    file = config.reports / "_ledger.sqlite"
     file.write_bytes(os.urandom(8192))
     assert scan([folder], config).n_reused == 4
     with sqlite3.connect(file) as db:
@@ -157,7 +157,7 @@ def test_a_torn_ledger_is_set_aside_and_a_newer_one_refused(config, folder):
 def test_a_ledger_on_a_network_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("qc_plugin.batch.ledger._filesystem_of", lambda _folder: "nfs4")
     with pytest.raises(UsageError, match="--ledger"):
-        Ledger(tmp_path / "ledger.sqlite")
+        Ledger(tmp_path / "_ledger.sqlite")
 
 
 def test_a_locked_ledger_is_worth_another_try(tmp_path, monkeypatch):
@@ -208,7 +208,7 @@ def test_new_rules_judge_stored_measures_where_only_numbers_are_wanted(config, f
 
 def test_a_plan_counts_by_reason_and_estimates_by_what_others_took(config, folder):
     scan([folder], config)
-    with Ledger(config.reports / "ledger.sqlite") as ledger:
+    with Ledger(config.reports / "_ledger.sqlite") as ledger:
         assert ledger.cost()["artwork"][1] > 0
         asset(folder / "new.png")
         plan = run.plan_scan([folder], config, ScanOptions(), ledger)

@@ -1,0 +1,32 @@
+"""What lies in a reports folder beside the reports.
+
+All of it begins with an underscore, by which readers of Parquet folders (pyarrow, pandas, Spark) know what is
+no part of a dataset: `pandas.read_parquet("qc-reports")` works.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LEDGER = "_ledger.sqlite"
+MANIFESTS = "_manifests"
+SHEETS = "_sheets"
+STILLS = "_stills"
+EVENTS = "_events"
+OUTBOX = "_outbox"
+SPOOL = "_spool"
+# As they were called before. Stills stay where they are: reports name the repaired ones.
+_RENAMED = (LEDGER, MANIFESTS, SHEETS, EVENTS, OUTBOX)
+
+
+def adopt(reports: Path) -> None:
+    """Give what an earlier version wrote its present name; what is in use, or cannot be renamed, stays."""
+    for name in _RENAMED:
+        old, new = reports / name.removeprefix("_"), reports / name
+        if old.exists() and not new.exists() and not (reports / f"{old.name}-wal").exists():
+            with suppress(OSError):
+                old.rename(new)
