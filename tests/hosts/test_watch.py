@@ -171,7 +171,7 @@ def test_row_04_a_folder_that_cannot_be_listed_or_is_away_does_not_end_the_watch
 
 def test_reports_in_the_folder_are_no_arrivals(desk, folder, still):
     (folder / "a.png").write_bytes(still.read_bytes())
-    (folder / "qc/stills").mkdir(parents=True)
+    (folder / "qc/_stills").mkdir(parents=True)
     (folder / "qc/_stills/b.png").write_bytes(still.read_bytes())
     results = look(desk, folder, nothing, nothing, but=(folder / "qc",))
     assert [r.asset.uri for r in results] == [str(folder / "a.png")]
