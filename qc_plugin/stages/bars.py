@@ -1,4 +1,4 @@
-"""Letterbox and pillarbox bars: where the picture is inside the frame, with what is written on the bars.
+"""Letterbox and pillarbox bars: where the picture is inside the frame, whatever is on the bars.
 
 A bar is seen column by column: how deep from the edge of the frame each column keeps the bar's level. Under a
 bar most columns end at the same depth, at a step up to the picture; where a subtitle or a logo is written on
@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from qc_plugin.stages.blurred_sides import blurred_sides
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +77,18 @@ def find_bars(luma: Luma) -> Bars:
     top, bottom = _pair(luma)
     inside = luma[top.told : luma.shape[0] - bottom.told]
     left, right = _pair(inside.T)
+    if not (top.told or bottom.told or left.told or right.told):
+        left, right = _filled(luma, left, right)
+        if not left.told:
+            top, bottom = _filled(luma.T, top, bottom)
     return Bars((luma.shape[0], luma.shape[1]), top, bottom, left, right)
+
+
+def _filled(luma: Luma, near: Bar, far: Bar) -> tuple[Bar, Bar]:
+    """The sides at the ends of axis 1 if they are a blurred copy of the picture; else those given."""
+    lines = blurred_sides(luma)
+    fill = Bar(lines, paired=True, picture=False)
+    return (fill, fill) if lines else (near, far)
 
 
 def active_area(luma: Luma) -> tuple[slice, slice]:

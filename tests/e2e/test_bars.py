@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -47,12 +48,16 @@ def test_row_52_no_still_keeps_a_bar(qc, tmp_path, name):
 
 
 def pillarboxed(rgb, colour):
-    made = np.full((360, 640, 3), colour, np.uint8)
+    """A tall picture between bars of a grey, or of its own blurred copy."""
+    made = np.full((360, 640, 3), colour or 0, np.uint8)
+    if colour is None:
+        tall = cv2.resize(rgb[:, 220:420], (640, 1152))[396:756]
+        made = (cv2.GaussianBlur(tall, (0, 0), 18) * 0.6).astype(np.uint8)
     made[:, 220:420] = rgb[:, 220:420]
     return made
 
 
-@pytest.mark.parametrize("colour", [0, 24])
+@pytest.mark.parametrize("colour", [0, 24, None], ids=["black", "grey", "blurred"])
 def test_row_53_pillarbox_and_grey_bars_are_cut_off(qc, tmp_path, colour):
     pictures = [pillarboxed(rgb, colour) for rgb in pictures_of(DATA / "g_slideshow1fps.mp4", most=2)]
     film = write_film(tmp_path / "tall.mp4", [pictures[n // 25] for n in range(50)])

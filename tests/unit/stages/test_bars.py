@@ -147,3 +147,33 @@ def test_the_box_has_no_line_that_is_part_bar():
     assert bars.fraction == pytest.approx(46 / 180)
     assert Agreed((180, 320)).box_xyxy((1921, 1081)) == (0, 0, 1921, 1081)
     assert agreed_bars([], []) == []
+
+
+def filled(seed, *, width=240, sigma=14.0, dark=0.7):
+    """A tall video in a wide frame, a blurred and darker copy of it on both sides."""
+    picture = photo(seed, 2 * H, width)
+    tall = cv2.resize(picture, (2 * W, 2 * H * 2 * W // width))
+    fill = cv2.GaussianBlur(tall, (0, 0), sigma)[len(tall) // 2 - H : len(tall) // 2 + H] * dark
+    start = (2 * W - width) // 2
+    fill[:, start : start + width] = picture
+    return seen(fill.clip(0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("width", [202, 270, 360])
+def test_row_53_blurred_sides_are_told(seed, width):
+    wide = filled(seed, width=width)
+    rows, columns = active_area(wide)
+    assert (rows.start, rows.stop) == (0, H)
+    assert columns.start == pytest.approx((W - width / 2) / 2, abs=1.5)
+    assert W - columns.stop == columns.start
+    rows, columns = active_area(np.ascontiguousarray(wide.T))
+    assert (columns.start, columns.stop) == (0, H)
+    assert rows.start == pytest.approx((W - width / 2) / 2, abs=1.5)
+
+
+def test_a_person_before_a_blurred_ground_is_no_tall_video():
+    ground = cv2.GaussianBlur(photo(3, 2 * H, 2 * W), (0, 0), 14)
+    mask = cv2.ellipse(np.zeros((2 * H, 2 * W), np.uint8), (320, 260), (110, 220), 0, 0, 360, 255, -1) > 0
+    ground[mask] = photo(4, 2 * H, 2 * W)[mask]
+    assert active_area(seen(ground.astype(np.uint8))) == WHOLE
