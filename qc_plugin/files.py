@@ -99,6 +99,23 @@ def write_first(path: Path, content: Content, *, what: str = "the file", fix: st
         return first
 
 
+def write_new(path: Path, content: str, *, what: str = "the file") -> None:
+    """Write `content` where nothing lies, or just that: the same call may be made again.
+
+    Raises UsageError where something else is there, and as `whole`.
+    """
+    if not write_first(path, content, what=what) and not holds(path, content):
+        raise UsageError(f"{path}: is there already, with other content; name another")
+
+
+def holds(path: Path, content: str) -> bool:
+    """Whether the file at `path` has just this content."""
+    try:
+        return path.read_bytes() == b"".join(_chunks(content))
+    except OSError:
+        return False
+
+
 @contextmanager
 def scratch(folder: Path, content: Content, *, what: str = "a copy") -> Iterator[Path]:
     """A file in `folder` with this content, for us alone and gone at the end of the block.

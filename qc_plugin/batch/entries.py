@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from qc_plugin.batch.ledger import Entry
 from qc_plugin.batch.outcome import AssetOutcome
 from qc_plugin.batch.plan import Todo, key_of
+from qc_plugin.report.layout import sheet_of
 from qc_plugin.store.address import Address
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def pending(item: Todo, run: int) -> Entry:
 
 def reused(path: Place, entry: Entry, config: RunConfig) -> AssetOutcome:
     """The outcome of an asset that needs nothing, from what is remembered."""
+    report = None if entry.report is None else config.reports / entry.report
+    sheet = None if report is None else sheet_of(report)
     return AssetOutcome(
         path=str(path),
         asset_id=entry.asset_id,
@@ -69,7 +72,8 @@ def reused(path: Place, entry: Entry, config: RunConfig) -> AssetOutcome:
         verdict=cast("Verdict", entry.verdict),
         exit_code=entry.exit_code,
         sentence=entry.sentence,
-        report=None if entry.report is None else config.reports / entry.report,
+        report=report,
+        sheet=sheet if sheet is not None and sheet.is_file() else None,
         address=str(Address.parse(config.store).below(entry.report)) if config.store and entry.report else "",
         incomplete=bool(entry.incomplete),
         degraded=bool(entry.degraded),

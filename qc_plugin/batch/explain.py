@@ -7,11 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qc_plugin.batch.identity import hash_file
-from qc_plugin.decode.limits import PROFILES
 from qc_plugin.errors import UsageError
-from qc_plugin.isolation.looks import Wanted
-from qc_plugin.isolation.samples import open_samples
-from qc_plugin.pipeline.seen import seen
+from qc_plugin.pipeline.again import frames_again
 from qc_plugin.report.places import Places, ledger_beside
 from qc_plugin.report.read import read_report
 from qc_plugin.report.timecode import timecodes
@@ -93,13 +90,9 @@ def places_of(report: AssetReport, report_path: Path) -> list[Path]:
 def _decode(
     path: Path, report: AssetReport, frame_index: int, config: RunConfig
 ) -> tuple[Frame, NDArray[np.float32] | None]:
-    # `frame_index` counts decoded frames, and seeking lands wrong in some containers: read from the start.
-    wanted = Wanted(sample=report.provenance.sample, indices=(frame_index,))
-    asset, limits = replace(report.asset, path=str(path)), PROFILES[config.limits]
-    with open_samples(asset, wanted, reader=config.reader, limits=limits, sandbox=config.sandbox) as samples:
-        for look in seen(samples.looks()):
-            if look.frame is not None:
-                return look.frame, look.odds
+    asset, sample = replace(report.asset, path=str(path)), report.provenance.sample
+    for frame, look in frames_again(asset, [frame_index], config, sample=sample):
+        return frame, look.odds
     raise UsageError(f"{path}: frame {frame_index} could not be decoded again; check the asset again")
 
 

@@ -12,10 +12,8 @@ from qc_plugin.batch.explain import places_of
 from qc_plugin.batch.identity import hash_file
 from qc_plugin.decode.limits import PROFILES
 from qc_plugin.errors import AssetError, UsageError
-from qc_plugin.isolation.looks import Wanted
 from qc_plugin.isolation.media import pictures_of
-from qc_plugin.isolation.samples import open_samples
-from qc_plugin.pipeline.seen import seen
+from qc_plugin.pipeline.again import frames_again
 from qc_plugin.report.listing import reports_of
 from qc_plugin.report.read import read_report
 from qc_plugin.report.repairs import repaired_pictures
@@ -25,13 +23,10 @@ from qc_plugin.stages.pictures import heat_overlay, sheet_jpeg
 from qc_plugin.stages.segment import BlurSegmenter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
     from qc_plugin.config import RunConfig
-    from qc_plugin.types import AssetReport, Frame, FrameRow
+    from qc_plugin.types import AssetReport, FrameRow
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -121,28 +116,17 @@ def _pictures(
     """The wanted frames of one asset; one that moved, changed or cannot be read gives the reason."""
     found = _Found()
     try:
-        for frame, odds in _frames(_locate(report, places), report, wanted, config):
+        asset = replace(report.asset, path=str(_locate(report, places)))
+        for frame, look in frames_again(asset, wanted, config, sample=report.provenance.sample):
             found.frames[frame.index] = sheet_jpeg(frame.rgb)
             if segmenter is not None:
-                blur = judge_by_motion(segmenter(frame.rgb), odds)
+                blur = judge_by_motion(segmenter(frame.rgb), look.odds)
                 found.heat[frame.index] = heat_overlay(blur)
     except (AssetError, UsageError, OSError) as error:
         found.why_not = str(error)
     if not found.why_not and len(found.frames) < len(wanted):
         found.why_not = "the frame could not be decoded again; check the asset again"
     return found
-
-
-def _frames(
-    path: Path, report: AssetReport, wanted: set[int], config: RunConfig
-) -> Iterator[tuple[Frame, NDArray[np.float32] | None]]:
-    # As `explain` does: read from the start, because seeking lands wrong in some containers.
-    frames = Wanted(sample=report.provenance.sample, indices=tuple(sorted(wanted)))
-    asset, limits = replace(report.asset, path=str(path)), PROFILES[config.limits]
-    with open_samples(asset, frames, reader=config.reader, limits=limits, sandbox=config.sandbox) as samples:
-        for look in seen(samples.looks()):
-            if look.frame is not None:
-                yield look.frame, look.odds
 
 
 def _places(report: AssetReport, report_path: Path, folder: Path | None) -> list[Path]:

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from qc_plugin.batch.entries import entry_of, pending, reused
+from qc_plugin.batch.finished import finished_entry
 from qc_plugin.batch.gone import forget_gone, if_complete
 from qc_plugin.batch.keys import rules_of, run_keys
-from qc_plugin.batch.ledger import Entry, Ledger
+from qc_plugin.batch.ledger import Ledger
 from qc_plugin.batch.manifest import write_manifest
+from qc_plugin.batch.parts import ReportParts
 from qc_plugin.batch.plan import Plan, Shard, Todo, key_of, make_plan
 from qc_plugin.batch.pool import default_jobs, run_isolated
 from qc_plugin.batch.shelf import Shelf
@@ -27,7 +29,6 @@ from qc_plugin.errors import QcError, UsageError
 from qc_plugin.files import make_folder, sweep
 from qc_plugin.hooks.installed import packages
 from qc_plugin.report.layout import LEDGER, adopt
-from qc_plugin.report.listing import is_file
 from qc_plugin.store.address import Address
 from qc_plugin.store.s3 import S3
 
@@ -128,7 +129,8 @@ def plan_scan(paths: Sequence[Place], config: RunConfig, options: ScanOptions, l
     keys = run_keys(config, rules_of(config))
     # Of reports in a store the ledger is believed: to ask for each of a million costs an hour.
     believed = options.since_last or config.store is not None
-    is_there = None if believed else lambda entry: _is_there(entry, config)
+    parts = ReportParts(config)
+    is_there = None if believed else lambda entry: finished_entry(entry, config, parts)
     but: list[Place] = [config.reports, *([Address.parse(config.store)] if config.store else [])]
     plan = make_plan(
         paths, ledger, keys, shard=options.shard, is_there=is_there, but=but, ignore=config.ignore
@@ -284,7 +286,3 @@ class _Stop:
             self._result.stopped = "the disk is nearly full"
             self._result.codes[75] += 1
         return not self._result.stopped
-
-
-def _is_there(entry: Entry, config: RunConfig) -> bool:
-    return entry.report is not None and is_file(config.reports / entry.report)

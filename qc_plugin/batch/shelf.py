@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from qc_plugin.errors import TemporaryError
 from qc_plugin.files import scratch, write_whole
-from qc_plugin.report.layout import STILLS
+from qc_plugin.report.layout import sheet_of, stills_of
 from qc_plugin.report.read import read_meta
 from qc_plugin.report.write import may_replace
 from qc_plugin.store.address import Address
@@ -47,6 +47,12 @@ class Shelf:
         if not report.is_file():
             self.fetch(report)
 
+    def bring_pictures(self, report: Path) -> None:
+        """Fetch sheet and stills of a report to their places here, as far as they are there."""
+        self.fetch(sheet_of(report))
+        for file in list(self.files(stills_of(report).relative_to(self._folder).as_posix())):
+            self.fetch(file)
+
     def fetch(self, file: Path) -> bool:
         """Copy a file of ours here, in the place of what is here; False when it is not there."""
         found = self._store.find(self.address(file))
@@ -61,7 +67,7 @@ class Shelf:
         An existing report of the same key is as good. Raises TemporaryError when the store cannot take it.
         """
         assert outcome.report is not None
-        stills = self._folder / STILLS / outcome.report.stem
+        stills = stills_of(outcome.report)
         pictures = sorted(stills.iterdir()) if stills.is_dir() else []
         for file in [*([outcome.sheet] if outcome.sheet else []), *pictures]:
             self._store.upload(self.address(file), file, kind=mimetypes.guess_type(file.name)[0] or "")

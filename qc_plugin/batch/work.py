@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qc_plugin.batch.finished import finished
 from qc_plugin.batch.identity import canonical_hash, hash_file, identified
 from qc_plugin.batch.keys import error_report, keys_for, provenance, rules_of
-from qc_plugin.batch.outcome import AssetOutcome, from_report, outcome_of
+from qc_plugin.batch.outcome import AssetOutcome, outcome_of
+from qc_plugin.batch.parts import ReportParts
 from qc_plugin.batch.spool import at_hand
 from qc_plugin.decode.limits import PROFILES
 from qc_plugin.errors import AssetError, DecoderDied, QcError, Quarantined, TemporaryError
@@ -24,11 +26,10 @@ from qc_plugin.report.layout import adopt
 from qc_plugin.report.write import report_path_for, write_partial, write_report
 from qc_plugin.store.address import absolute
 from qc_plugin.store.s3 import S3
-from qc_plugin.types import Asset, AssetKind, AssetReport
+from qc_plugin.types import Asset, AssetReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
+    from qc_plugin.batch.finished import Lacks, Parts
     from qc_plugin.batch.shelf import Shelf
     from qc_plugin.config import RunConfig
     from qc_plugin.pipeline import Checked, Engines, Watch
@@ -37,11 +38,9 @@ if TYPE_CHECKING:
     from qc_plugin.store.s3 import Listed
     from qc_plugin.types import Provenance
 
-    Publisher = Callable[[Checked], Path | None]
 
 log = logging.getLogger(__name__)
-__all__ = ["AssetOutcome", "Workshop", "done_already", "keys_for", "quarantine", "rules_of"]
-KINDS: tuple[AssetKind, ...] = ("video", "artwork")
+__all__ = ["AssetOutcome", "Workshop", "keys_for", "quarantine", "rules_of"]
 
 
 class Workshop:
@@ -52,11 +51,11 @@ class Workshop:
         config: RunConfig,
         *,
         rules: RuleSet | None = None,
-        publisher: Publisher | None = None,
+        parts: Parts | None = None,
         tell: bool = True,
         keep: bool = True,
     ) -> None:
-        """`publisher` writes what people look at and gives the sheet's path; by default sheet and stills.
+        """`parts` is what is wanted beside the reports; by default sheet and stills as the settings say.
 
         `tell` False: installed packages are not told of reports and deliver none, nor does a store get them
         (a dry run). `keep` False: what a store has got does not stay here.
@@ -64,7 +63,7 @@ class Workshop:
         adopt(config.reports)
         self.config = config
         self.rules = rules or rules_of(config)
-        self._publisher = publisher
+        self._given_parts = parts
         self._tells, self._keeps = tell, keep
         self._engines: Engines | None = None
 
@@ -80,6 +79,10 @@ class Workshop:
                 backend=c.backend, precision=c.precision, threads=c.threads, detectors=c.detector_names
             )
         return self._engines
+
+    @cached_property
+    def _parts(self) -> Parts:
+        return self._given_parts or ReportParts(self.config)
 
     @cached_property
     def store(self) -> S3:
@@ -140,7 +143,7 @@ class Workshop:
                 asset = identified(replace(asset, path=str(path)), digest or sha256, limits, root)
                 # Before the engines: most bad files end here.
                 asset = replace(asset, kind=kind_of(path, limits=limits))
-                return self._done(asset, uri) or self._check(asset, started, watch, uri)
+                return self._done(asset, uri, started) or self._check(asset, started, watch, uri)
         except TemporaryError:
             raise
         except AssetError as error:
@@ -152,14 +155,41 @@ class Workshop:
             report = self._error_report(asset, error, uri)
         return self._told(outcome_of(report, write_report(report, self.config.reports), None, started))
 
-    def _done(self, asset: Asset, uri: str | None) -> AssetOutcome | None:
+    def _done(self, asset: Asset, uri: str | None, started: float) -> AssetOutcome | None:
         """Of the same content under the same keys: written before a crash, or for a copy of the file."""
         judged = keys_for(self.config, asset.id, self.rules)[1]
         path = report_path_for(self.config.reports, asset.id, asset.kind, judged)
         if self.shelf is not None:
             self.shelf.bring(path)
-        outcome = from_report(uri or asset.path, asset.id, path) if path.is_file() else None
-        return None if outcome is None or outcome.verdict == "error" else self._shelved(outcome)
+        found = finished(path, asset.id, self._parts, name=uri or asset.path)
+        if found is None or found.outcome.verdict == "error":
+            return None
+        if found.lacks and self.shelf is not None:
+            self.shelf.bring_pictures(path)
+            found = finished(path, asset.id, self._parts, name=uri or asset.path) or found
+        if not found.lacks:
+            return self._shelved(found.outcome)
+        try:
+            sheet = self._completed(asset, path, found.lacks)
+        except TemporaryError:
+            raise
+        except AssetError as error:  # the answer stands
+            log.warning("%s: checked before; its pictures cannot be made again: %s", uri or asset.path, error)
+            return self._shelved(found.outcome)
+        taken_s = time.monotonic() - started
+        return self._told(replace(found.outcome, sheet=sheet or found.outcome.sheet, seconds=taken_s))
+
+    def _completed(self, asset: Asset, path: Path, lacks: Lacks) -> Path | None:
+        """Make the parts that a finished report lacks, by one decode of the frames they show."""
+        from qc_plugin.pipeline.again import checked_again
+        from qc_plugin.report.read import read_report
+        from qc_plugin.report.repairs import repaired_pictures
+
+        report = read_report(path)
+        known = {} if "stills" in lacks else repaired_pictures(path)
+        frames = self._parts.frames(report, lacks)
+        with closing(checked_again(asset, report, frames, self.config, self.rules, known)) as checked:
+            return self._parts.write(checked, lacks)
 
     def _judged_again(self, old: Path | None, started: float) -> AssetOutcome | None:
         """Stored measures under the present rules; None where pictures are wanted or something is missing."""
@@ -181,8 +211,6 @@ class Workshop:
         return self._told(outcome_of(report, write_report(report, self.config.reports), None, started))
 
     def _check(self, asset: Asset, started: float, watch: Watch | None, uri: str | None) -> AssetOutcome:
-        from qc_plugin.batch.publish import publish
-
         try_folder(self.config.reports)  # before hours of work, not after
         keys = keys_for(self.config, asset.id, self.rules)
         origin = provenance(self.config, self.rules, keys, self.engines.uses)
@@ -193,7 +221,7 @@ class Workshop:
                 checked.report = replace(checked.report, asset=named)
             if checked.stopped:
                 return self._part(checked, started)
-            sheet = self._publisher(checked) if self._publisher else publish(checked, self.config)
+            sheet = self._parts.write(checked)
             path = write_report(checked.report, self.config.reports)
         finally:
             checked.close()
@@ -214,10 +242,10 @@ class Workshop:
 
     def _part(self, checked: Checked, started: float) -> AssetOutcome:
         """A run that was stopped: its part is shown, but nothing takes it for the report."""
-        from qc_plugin.batch.publish import publish
+        from qc_plugin.batch.publish import write_part_sheet
 
         # No stills: the ranks of the whole would leave those of the part lying beside them.
-        sheet = publish(checked, self.config.model_copy(update={"stills": False}))
+        sheet = write_part_sheet(checked, self.config)
         path = write_partial(checked.report, self.config.reports)
         return replace(outcome_of(checked.report, path, sheet, started), retryable=True)
 
@@ -238,25 +266,6 @@ class Workshop:
         if uri is None or report.error is None:
             return report
         return replace(report, asset=replace(asset, path=uri), error=report.error.replace(asset.path, uri))
-
-
-def done_already(
-    paths: Iterable[Path], known: Mapping[Path, str], config: RunConfig
-) -> dict[Path, AssetOutcome]:
-    """Outcomes of assets whose report is already there under the same keys; nothing is decoded or hashed."""
-    rules = rules_of(config)
-    found: dict[Path, AssetOutcome] = {}
-    for path in paths:
-        if path not in known:
-            continue
-        judged = keys_for(config, known[path], rules)[1]
-        for kind in KINDS:
-            report = report_path_for(config.reports, known[path], kind, judged)
-            outcome = from_report(str(path), known[path], report) if report.is_file() else None
-            if outcome is not None:
-                found[path] = outcome
-                break
-    return found
 
 
 def quarantine(place: Place, config: RunConfig) -> AssetOutcome:

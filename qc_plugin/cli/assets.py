@@ -74,7 +74,8 @@ def thumbs(
 ) -> int:
     """Example: qc-plugin thumbs show.mov --best 10 --crops 16:9,2:3 --out picks/
 
-    Write the best sharp frames as stills by crop, picks.json and a sheet.
+    Write the best sharp frames as stills by crop, picks.json and a sheet. Exit code 10 when no frame meets
+    the rules: the one that comes nearest is offered, marked `fallback`.
     """
     from qc_plugin.batch.picks import write_picks
 
@@ -85,14 +86,16 @@ def thumbs(
     if as_json:
         print(json.dumps(picks.as_json()))
     elif not picks.files:
-        err.print(f"no frame of {file} can be offered: {picks.why_none}", soft_wrap=True)
+        err.print(f"no frame of {file} can be offered: {picks.error}", soft_wrap=True, markup=False)
     else:
         n_frames = sum(pick.ratio == "full" for pick in picks.files)
         out.print(f"{len(picks.files)} stills of {n_frames} frames in {out_dir}", soft_wrap=True)
         if n_frames < best:
             reasons = ", ".join(f"{n} {reason}" for reason, n in picks.funnel.items() if n)
             out.print(f"{best} were asked for; the other frames: {reasons}", markup=False, soft_wrap=True)
-        out.print(f"sheet: {picks.sheet}", soft_wrap=True)
+        out.print(f"sheet: {picks.sheet}", soft_wrap=True, markup=False)
+        if picks.error:
+            err.print(picks.error, soft_wrap=True, markup=False)
     return picks.exit_code
 
 
@@ -124,7 +127,7 @@ def demo(reports: o.Reports = None, config: o.ConfigFile = None) -> int:
     """
     from qc_plugin.batch.run import check as check_one
 
-    run = o.settings(config, reports=reports, rules="thumbnail-candidates")
+    run = o.settings(config, reports=reports, rules="thumbnail-candidates", sheet=True)
     outcome = check_one(SAMPLES / "cups.mp4", run)
     print_outcome(outcome, as_json=False)
     if outcome.verdict == "error":

@@ -10,8 +10,7 @@ import typer
 
 from qc_plugin.cli import options as o
 from qc_plugin.cli.screen import err, out
-from qc_plugin.errors import UsageError
-from qc_plugin.files import write_first
+from qc_plugin.files import write_new
 
 if TYPE_CHECKING:
     from qc_plugin.batch.calibrate import Calibration
@@ -117,8 +116,6 @@ def calibrate(
     from qc_plugin.cli.judging_screen import calibration_lines
     from qc_plugin.scoring.proposal import proposal_yaml
 
-    if target is not None and target.exists():
-        raise UsageError(f"{target}: is there already and is not overwritten; choose another --out")
     found = calibrate_rule(
         decisions,
         reports,
@@ -133,12 +130,13 @@ def calibrate(
     table = calibration_lines(found)
     block = proposal_yaml(found.rule, found.limits, found.source)
     text = "".join(f"# {line}".rstrip() + "\n" for line in table) + block
+    if target is not None:
+        write_new(target, text, what="the proposal")
     if curve is not None:
         _write_curve(found, curve)
     if target is None:
         print(text, end="")
         return 0
-    _write_new(target, text)
     print("\n".join(table))
     out.print(f"proposal: {target}", markup=False, soft_wrap=True)
     return 0
@@ -149,9 +147,3 @@ def _write_curve(found: Calibration, path: Path) -> None:
 
     write_whole(path, found.curve(), what="the curves")
     err.print(f"curve: {path}", markup=False, soft_wrap=True)
-
-
-def _write_new(path: Path, text: str) -> None:
-    """Never over a file that has come meanwhile: it may be a rule file of someone."""
-    if not write_first(path, text, what="the proposal"):
-        raise UsageError(f"{path}: is there already and is not overwritten; choose another --out")

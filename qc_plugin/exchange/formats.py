@@ -11,8 +11,8 @@ from qc_plugin.exchange.cvat import read_cvat, write_cvat
 from qc_plugin.exchange.label_studio import read_label_studio, write_label_studio
 from qc_plugin.exchange.labels import Labels, as_lines, changes, labels_of, mask_size
 from qc_plugin.exchange.verdicts import write_ebu, write_junit, write_openlineage
-from qc_plugin.exchange.xmp import write_sidecars
-from qc_plugin.files import write_whole
+from qc_plugin.exchange.xmp import sidecars
+from qc_plugin.files import holds, write_whole
 from qc_plugin.report.read import read_report
 
 if TYPE_CHECKING:
@@ -48,20 +48,24 @@ class Imported:
 
 
 def export(path: Path, form: str, out: Path, *, overwrite: bool = False) -> list[Path]:
-    """Write the report at `path` as `form` to `out`, a file (for xmp a folder); the files written.
+    """Write the report at `path` as `form` to `out`, a file (for xmp a folder); the files.
 
     Raises UsageError for an unknown format, a report without frames where frames are needed, or an `out` that
-    is there already.
+    is there already with other content.
     """
     if form not in EXPORTS:
         raise UsageError(f"unknown format `{form}`; known: {', '.join(EXPORTS)}")
     report = read_report(path)
-    if out.exists() and not overwrite and not (out.is_dir() and not any(out.iterdir())):
-        raise UsageError(f"{out}: is there already; add --overwrite, or name another")
     if form == "xmp":
-        return write_sidecars(report, out)
-    write_whole(out, _WRITERS[form](report, path), what="the export")
-    return [out]
+        files = {out / name: content for name, content in sidecars(report).items()}
+        clear = not out.exists() or (out.is_dir() and not any(out.iterdir()))
+    else:
+        files, clear = {out: _WRITERS[form](report, path)}, not out.exists()
+    if not (overwrite or clear or all(holds(*file) for file in files.items())):
+        raise UsageError(f"{out}: is there already, with other content; add --overwrite, or name another")
+    for file, content in files.items():
+        write_whole(file, content, what="the export")
+    return list(files)
 
 
 def import_labels(
@@ -70,8 +74,6 @@ def import_labels(
     """Read what people corrected in `file` and write it as JSON lines to `out`. Raises UsageError."""
     if form not in IMPORTS:
         raise UsageError(f"`{form}` cannot be imported; known: {', '.join(IMPORTS)}")
-    if out.exists() and not overwrite:
-        raise UsageError(f"{out}: is there already; add --overwrite, or name another")
     if not file.is_file():
         raise UsageError(f"{file}: no such file; check the path")
     if file.stat().st_size > _LIMIT_BYTES:
@@ -80,7 +82,10 @@ def import_labels(
     before = labels_of(report)
     after = _READERS[form](file.read_bytes(), before, mask_size(report))
     found = changes(before, after)
-    write_whole(out, as_lines(after, form), what="the labels")
+    lines = as_lines(after, form)
+    if out.exists() and not overwrite and not holds(out, lines):
+        raise UsageError(f"{out}: is there already, with other content; add --overwrite, or name another")
+    write_whole(out, lines, what="the labels")
     return Imported(len(after.frames), tuple(found))
 
 

@@ -93,10 +93,11 @@ def _junit_case(suite: ET.Element, result: RuleResult, rules_id: str) -> None:
 
 
 def write_openlineage(report: AssetReport, path: Path, *, now: datetime | None = None) -> str:
-    """A run event with one data-quality assertion a rule.
+    """A run event with one data-quality assertion a rule, of the time when the report at `path` was written.
 
     The run id follows from the report, so that an event that is sent twice is one run.
     """
+    then = datetime.fromtimestamp(path.stat().st_mtime, UTC) if now is None else now
     facet = {
         "_producer": _PRODUCER,
         "_schemaURL": f"{_LINEAGE}/facets/1-0-1/DataQualityAssertionsDatasetFacet.json",
@@ -114,7 +115,7 @@ def write_openlineage(report: AssetReport, path: Path, *, now: datetime | None =
     broken = report.verdict == "error"
     event: dict[str, Any] = {
         "eventType": "FAIL" if broken else "COMPLETE",
-        "eventTime": (now or datetime.now(UTC)).isoformat(),
+        "eventTime": then.isoformat(),
         "producer": _PRODUCER,
         "schemaURL": f"{_LINEAGE}/2-0-2/OpenLineage.json#/$defs/RunEvent",
         "run": {"runId": str(run_id), "facets": failure if broken else {}},

@@ -7,11 +7,8 @@ from xml.etree import ElementTree as ET
 
 from qc_plugin.exchange.labels import picture_name
 from qc_plugin.exchange.xml_text import document, text
-from qc_plugin.files import make_folder, write_whole
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from qc_plugin.types import AssetReport, Box, FrameRow
 
 _SPACES = {
@@ -35,16 +32,6 @@ def sidecars(report: AssetReport) -> dict[str, str]:
             name = picture_name(row.score.frame_index, row.rank.rank, row.score.pts_s)
             made[name.removesuffix(".jpg") + ".xmp"] = write_xmp(report, row)
     return made
-
-
-def write_sidecars(report: AssetReport, folder: Path) -> list[Path]:
-    """The sidecars of a report in `folder`, to be put beside the stills."""
-    make_folder(folder, what="the sidecars")
-    paths = []
-    for name, content in sidecars(report).items():
-        write_whole(folder / name, content, what="the sidecar")
-        paths.append(folder / name)
-    return paths
 
 
 def write_xmp(report: AssetReport, row: FrameRow) -> str:

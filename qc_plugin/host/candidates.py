@@ -12,7 +12,7 @@ from qc_plugin.batch.work import rules_of
 from qc_plugin.errors import QcError
 from qc_plugin.host.answer import problem_of, reason_for, stops
 from qc_plugin.host.result import Choice, Reason, Result
-from qc_plugin.report.layout import STILLS
+from qc_plugin.report.layout import stills_of
 from qc_plugin.report.read import read_report
 from qc_plugin.report.text import without_secrets
 from qc_plugin.report.timecode import timecodes
@@ -40,13 +40,13 @@ class _Seen:
     why: str = ""
 
 
-def choose_frames(result: Result, outcome: AssetOutcome, config: RunConfig) -> Result:
+def choose_frames(result: Result, outcome: AssetOutcome) -> Result:
     """The answer for a video, with its ranked frames; those without a rank are counted in the report."""
     if outcome.report is None:
         return result.model_copy(update={"ranking": []})
     report = read_report(outcome.report)
     ranked = [r for r in report.frames if r.rank.rank is not None]
-    stills = _stills(config.reports / STILLS / outcome.report.name.split(".")[0])
+    stills = _stills(stills_of(outcome.report))
     choices = [
         Choice(
             frame=row.score.frame_index,
@@ -175,7 +175,7 @@ def _dropped(seen: _Seen) -> Choice:
 def _stills(folder: Path) -> dict[int, str]:
     """Frame index to the picture `batch.publish` wrote."""
     found = {}
-    for path in folder.glob("*-frame-*.jpg"):
+    for path in folder.glob("[0-9]*-frame-*.jpg"):
         number = path.name.split("-frame-")[1].split("-")[0]
         found[int(number)] = str(path)
     return found

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qc_plugin import __version__
 from qc_plugin.batch.identity import hash_file
-from qc_plugin.batch.work import Workshop, done_already
+from qc_plugin.batch.work import Workshop
 from qc_plugin.config import RunConfig, load_config
 from qc_plugin.decode.sampling import parse_sample
 from qc_plugin.errors import ConfigError, QcError
@@ -25,7 +24,6 @@ from qc_plugin.host.manifest import default_timeout_s
 from qc_plugin.host.memory import Basis, Memory
 from qc_plugin.host.outbox import Outbox, check_webhook
 from qc_plugin.host.tasks import run_task
-from qc_plugin.report.layout import SHEETS
 from qc_plugin.scoring.ruleset import AssetFacts, applies
 from qc_plugin.store.address import file_path, scheme_of
 
@@ -65,7 +63,6 @@ class Desk:
         """The answer to `event`; whatever goes wrong with it is an answer too, never an exception."""
         timeout_s = event.timeout_s or default_timeout_s(event.event)
         clock = Clock(event.id, timeout_s=timeout_s, tell=tell, stop=stop)
-        n_warned = len(packages().warnings)
         try:
             result = self._answer(event, clock)
         except QcError as error:
@@ -73,8 +70,7 @@ class Desk:
         except Exception as error:  # the host waits for a line, whatever happens
             log.exception("%s: internal error", event.id)
             result = of_error(event, error)
-        warnings = [*result.warnings, *packages().warnings[n_warned:]]
-        return result.model_copy(update={"seconds": round(clock.seconds, 3), "warnings": warnings})
+        return result.model_copy(update={"seconds": round(clock.seconds, 3)})
 
     def config_for(self, event: Event) -> RunConfig:
         """Settings of one event: the operator's flags, then the event's, then files and environment."""
@@ -113,6 +109,12 @@ class Desk:
         return memory.remember(event, result, basis)
 
     def _work(self, event: Event, config: RunConfig, clock: Clock) -> Result:
+        """The answer with what packages warned of: part of it, so that a kept answer says it again."""
+        n_warned = len(packages().warnings)
+        result = self._judged(event, config, clock)
+        return result.model_copy(update={"warnings": [*result.warnings, *packages().warnings[n_warned:]]})
+
+    def _judged(self, event: Event, config: RunConfig, clock: Clock) -> Result:
         clock.watch(0.0, "start")
         if event.event == "task.run":
             return run_task(event, config, clock)
@@ -123,7 +125,7 @@ class Desk:
         outcome = self._look(event, event.asset, config, clock.watch)
         result = of_outcome(event, event.asset, outcome)
         if event.event == "thumbnail.candidates":
-            return choose_frames(result, outcome, config)
+            return choose_frames(result, outcome)
         return result
 
     def _looker(
@@ -139,9 +141,6 @@ class Desk:
         with _spool() as folder:
             path = locate(ref.uri, folder, config)
             sha256 = hash_file(path)
-            known = done_already([path], {path: sha256}, config).get(path)
-            if known is not None and known.verdict != "error" and known.report is not None:
-                return replace(known, sheet=_sheet_of(known.report, config))
             uri = ref.uri if path.is_relative_to(folder) else None
             outcome = workshop.process(path, sha256, watch, uri=uri)
         _warn_unfit(workshop, event, ref, outcome)
@@ -153,11 +152,6 @@ def _basis(event: Event, config: RunConfig) -> Basis:
     refs = event.candidates or ([event.asset] if event.asset else [])
     files = tuple(state_of(ref.uri) for ref in refs)
     return Basis(files=files, settings=f"{__version__} {config.limits} {config.reader}")
-
-
-def _sheet_of(report: Path, config: RunConfig) -> Path | None:
-    sheet = config.reports / SHEETS / f"{report.stem}.html"
-    return sheet if sheet.is_file() else None
 
 
 def _open_workshop(config: RunConfig, *, tell: bool) -> Workshop:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qc_plugin.decode.limits import PROFILES
 from qc_plugin.errors import UsageError
-from qc_plugin.isolation.looks import Wanted
-from qc_plugin.isolation.samples import open_samples
+from qc_plugin.pipeline.again import frames_again
 from qc_plugin.pipeline.extra import with_extra
 from qc_plugin.pipeline.measure import Engines, Measured, score_samples
-from qc_plugin.pipeline.seen import Sampled, seen
+from qc_plugin.pipeline.seen import Sampled
 from qc_plugin.stages.spool import PictureSpool
 from qc_plugin.types import Asset
 
@@ -39,11 +37,7 @@ def measure_frame(
 
 
 def _sampled(path: Path, frame_index: int, config: RunConfig, kind: AssetKind) -> Sampled:
-    # `frame_index` counts decoded frames, and seeking lands wrong in some containers: read from the start.
-    wanted = Wanted(sample=config.sample, indices=(frame_index,))
-    asset, limits = Asset(id="", path=str(path), kind=kind), PROFILES[config.limits]
-    with open_samples(asset, wanted, reader=config.reader, limits=limits, sandbox=config.sandbox) as samples:
-        for look in seen(samples.looks()):
-            if look.frame is not None:
-                return Sampled.of(look.frame, look)
+    asset = Asset(id="", path=str(path), kind=kind)
+    for frame, look in frames_again(asset, [frame_index], config, sample=config.sample):
+        return Sampled.of(frame, look)
     raise UsageError(f"{path}: frame {frame_index} could not be decoded again; check the asset again")

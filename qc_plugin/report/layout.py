@@ -19,6 +19,7 @@ STILLS = "_stills"
 EVENTS = "_events"
 OUTBOX = "_outbox"
 SPOOL = "_spool"
+N_FOLDERS = 3  # between a reports folder and its reports
 # As they were called before. Stills stay where they are: reports name the repaired ones.
 _RENAMED = (LEDGER, MANIFESTS, SHEETS, EVENTS, OUTBOX)
 
@@ -30,3 +31,27 @@ def adopt(reports: Path) -> None:
         if old.exists() and not new.exists() and not (reports / f"{old.name}-wal").exists():
             with suppress(OSError):
                 old.rename(new)
+
+
+def root_above(report: Path) -> Path:
+    """The reports folder of `<root>/schema=N/kind=K/ab/NAME.parquet`."""
+    return report.parents[N_FOLDERS]
+
+
+def sheet_of(report: Path) -> Path:
+    """The sheet of a report."""
+    return root_above(report) / SHEETS / f"{_name(report)}.html"
+
+
+def stills_of(report: Path) -> Path:
+    """The folder with the stills of a report."""
+    return root_above(report) / STILLS / _name(report)
+
+
+def repaired_of(report: Path, frame_index: int) -> Path:
+    """The picture of a frame whose repair was accepted."""
+    return stills_of(report) / f"repaired-frame-{frame_index:06d}.jpg"
+
+
+def _name(report: Path) -> str:
+    return report.name.split(".")[0]  # of a report that is there in part, too

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qc_plugin.report.layout import N_FOLDERS, repaired_of
 from qc_plugin.report.read import read_column
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from qc_plugin.types import AssetReport, Repair
@@ -15,15 +17,24 @@ if TYPE_CHECKING:
 def repaired_pictures(path: Path) -> dict[int, Path]:
     """Frame index -> picture of the repaired frame, of those that exist.
 
-    `patch_uri` is read as the plugin writes it: a file, relative to the folder of the report.
+    `patch_uri` is read as the plugin writes it: a file, relative to the folder of the report. Where pictures
+    were made after the report, they lie where they would have.
     """
     found = {}
     for index, repair in zip(read_column(path, "frame_index"), read_column(path, "repair"), strict=True):
-        uri = repair.get("patch_uri") if isinstance(repair, dict) else None
-        picture = path.parent / uri if uri and "://" not in uri else None
-        if isinstance(index, int) and picture is not None and picture.is_file():
-            found[index] = picture
+        if isinstance(index, int) and isinstance(repair, dict):
+            picture = _picture(path, index, repair)
+            if picture is not None and picture.is_file():
+                found[index] = picture
     return found
+
+
+def _picture(report: Path, index: int, repair: Mapping[str, object]) -> Path | None:
+    uri = repair.get("patch_uri")
+    if not isinstance(uri, str) or not uri:
+        in_place = repair.get("status") == "accepted" and len(report.parents) > N_FOLDERS
+        return repaired_of(report, index) if in_place else None
+    return None if "://" in uri else report.parent / uri
 
 
 def accepted_repairs(report: AssetReport) -> tuple[int, ...]:

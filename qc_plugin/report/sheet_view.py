@@ -263,12 +263,12 @@ def _measures(report: AssetReport) -> tuple[MeasureRow, ...]:
     score = report.frames[0].score
     rows = [
         MeasureRow(measure_title(name), number(name, value), measure_column(name).text, _percent(name, value))
-        for name, value in score.measures.items()
+        for name, value in sorted(score.measures.items())  # a stored report keeps no order
         if name not in _OF_VIDEO
     ]
     rows += [
         MeasureRow(measure_title(name), "not taken", why, None)
-        for name, why in score.skipped.items()
+        for name, why in sorted(score.skipped.items())
         if name not in _OF_VIDEO
     ]
     return tuple(rows)

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 from qc_plugin.scoring.crops import crop_frame
 from qc_plugin.scoring.rank_parts import NO_FACE, take_parts, weigh
 from qc_plugin.scoring.selection import main_faces
-from qc_plugin.types import DECISION_ORDER, Decision, FrameJudgement, FrameRank, FrameScore, RegionScore
+from qc_plugin.types import (
+    DECISION_ORDER,
+    Decision,
+    FrameJudgement,
+    FrameRank,
+    FrameRow,
+    FrameScore,
+    RegionScore,
+)
 from qc_plugin.types.summary import EXCLUDED
 
 if TYPE_CHECKING:
@@ -19,6 +27,7 @@ if TYPE_CHECKING:
     from qc_plugin.scoring.ruleset import RuleSet
 
 REASONS = ("rejected", "review", "duplicate", "per_shot", "min_gap", "outranked", "corrupt")
+_BAD_MOMENT = ("transition", "combed")  # left out, and yet pictures of the film: dark or blank ones are none
 _REFUSED = {"reject": "rejected", "review": "review"}  # accept is ranked, and after it deblur
 
 
@@ -70,6 +79,33 @@ def rank_frames(
     _rank_crops(ranks, rules.rank.crops)
     in_order = tuple(ranks[score.frame_index] for score in scores)
     return Ranking(in_order, _funnel(in_order))
+
+
+def best_of_the_rest(rows: Sequence[FrameRow], rules: RuleSet, size_px: tuple[int, int]) -> FrameRow | None:
+    """Where no frame has a rank: the one that comes nearest to it, with rank 1 and its crops; else None.
+
+    A frame that is judged comes before one that was left out, the milder decision before the better score.
+    """
+    if not rows or any(row.rank.rank is not None for row in rows):
+        return None
+    best = min(rows, key=_nearness)
+    missing = NO_FACE if any(main_faces(row.score, rules.regions) for row in rows) else {}
+    crops = crop_frame(best.score, tuple(main_faces(best.score, rules.regions)), rules.rank, size_px, missing)
+    ranks = {best.score.frame_index: replace(best.rank, rank=1, crops=crops)}
+    _rank_crops(ranks, rules.rank.crops)
+    return replace(best, rank=ranks[best.score.frame_index])
+
+
+def _nearness(row: FrameRow) -> tuple[bool, bool, int, float, float]:
+    left_out = row.judgement.excluded
+    place = DECISION_ORDER.index(row.judgement.decision)
+    return (
+        left_out is not None,
+        left_out not in (None, *_BAD_MOMENT),
+        place,
+        -row.rank.score,
+        row.score.pts_s,
+    )
 
 
 def _candidate(

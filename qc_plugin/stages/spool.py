@@ -41,6 +41,11 @@ class PictureSpool:
                 self._odds[frame_index] = (self._file.tell(), odds.shape)
                 self._file.write(odds.tobytes())
 
+    @property
+    def indices(self) -> set[int]:
+        """Frames that were kept."""
+        return set(self._places)
+
     def jpeg(self, frame_index: int) -> bytes:
         """The JPEG bytes of a kept frame; KeyError if it was not kept."""
         offset, size = self._places[frame_index]

@@ -12,6 +12,7 @@ from qc_plugin.exchange.verdicts import rule_results, write_ebu, write_junit, wr
 from qc_plugin.report.read import read_report
 
 NOW = datetime(2026, 9, 20, 12, 0, tzinfo=UTC)
+LATER = datetime(2026, 9, 21, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +65,7 @@ def test_openlineage_has_an_assertion_a_rule(report):
     assert event["eventType"] == "COMPLETE"
     assert event["eventTime"] == "2026-09-20T12:00:00+00:00"
     assert event["outputs"][0]["name"] == "/reports/a.parquet"
-    again = json.loads(write_openlineage(report, Path("/reports/a.parquet")))
+    again = json.loads(write_openlineage(report, Path("/reports/a.parquet"), now=LATER))
     assert again["run"]["runId"] == event["run"]["runId"]
 
 

@@ -4,7 +4,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from qc_plugin.exchange.xmp import sidecars, write_sidecars
+from qc_plugin.exchange.formats import export
+from qc_plugin.exchange.xmp import sidecars
+from qc_plugin.report.write import write_report
 
 N = {
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
@@ -15,7 +17,7 @@ N = {
 
 
 def test_one_sidecar_a_ranked_frame_beside_its_still(report, tmp_path):
-    paths = write_sidecars(report, tmp_path / "xmp")
+    paths = export(write_report(report, tmp_path), "xmp", tmp_path / "xmp")
     ranked = sorted((r.rank.rank, r.score.frame_index) for r in report.frames if r.rank.rank is not None)
     assert len(paths) == len(ranked) > 3
     names = sorted(p.name for p in paths)
@@ -33,8 +35,8 @@ def test_names_are_those_that_publish_writes(report, tmp_path):
         def jpeg(self, _index):
             return b"jpeg"
 
-    stills = write_stills(Checked(report, Pictures()), tmp_path)
-    assert {p.stem for p in stills} == {name.removesuffix(".xmp") for name in sidecars(report)}
+    write_stills(Checked(report, Pictures()), tmp_path)
+    assert {p.stem for p in tmp_path.iterdir()} == {name.removesuffix(".xmp") for name in sidecars(report)}
 
 
 def test_faces_and_crops_are_where_they_were(report):

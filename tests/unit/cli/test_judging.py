@@ -78,7 +78,7 @@ def test_files_are_written_where_asked_and_never_over_others(qc, reports, decisi
     (tmp_path / "curve.svg").unlink()
     code, _, err = qc("calibrate", decisions, reports, *RULE, *files)
     assert code == 2
-    assert "is there already and is not overwritten" in err
+    assert "is there already, with other content; name another" in err
     assert (tmp_path / "limits.yaml").read_text() == "mine"
     assert not (tmp_path / "curve.svg").exists()
     code, _, err = qc("calibrate", decisions, reports, *RULE, "--curve", "limits.yaml/curve.svg")

@@ -1,10 +1,13 @@
 # ruff: noqa: E501 - a case reads best on one line
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from qc_plugin.scoring.evaluate import judge_frame
-from qc_plugin.scoring.rank import rank_frames
+from qc_plugin.scoring.rank import best_of_the_rest, rank_frames
 from qc_plugin.scoring.rank_parts import PARTS, take_parts, weigh
+from qc_plugin.types import FrameRow
 from tests.unit.scoring.made_up import SIZE_PX, frame, region, rules_of
 
 RULES = """
@@ -173,3 +176,23 @@ def test_weights_are_over_the_parts_there_are():
     assert weigh({"a": 1.0, "b": 0.0}, weights) == pytest.approx(0.75)
     assert weigh({}, weights) == 0.0
     assert all(part.text for part in PARTS.values())
+
+
+def test_the_best_of_the_rest_comes_nearest(tmp_path):
+    """Where no frame is ranked: judged before left out, a bad moment before a dark picture."""
+    scores = [
+        frame(0, sharpness=1.0, luma_p90=0.0),
+        frame(1, sharpness=0.3, comb_ratio=0.9),
+        frame(2, sharpness=0.4, comb_ratio=0.9),
+    ]
+    rules = rules_of(tmp_path, RULES.replace("BEST", "20").replace("DIVERSITY", "{}") + '  crops: ["1:1"]\n')
+    judgements = [judge_frame(score, rules) for score in scores]
+    ranks = rank_frames(scores, judgements, rules, SIZE_PX, _same).ranks
+    rows = [FrameRow(score=s, judgement=j, rank=r) for s, j, r in zip(scores, judgements, ranks, strict=True)]
+    nearest = best_of_the_rest(rows, rules, SIZE_PX)
+    assert (nearest.score.frame_index, nearest.rank.rank) == (2, 1)
+    assert nearest.rank.rank_by_crop == {"1:1": 1}
+    assert best_of_the_rest(rows[:1], rules, SIZE_PX).score.frame_index == 0
+    assert best_of_the_rest([], rules, SIZE_PX) is None
+    ranked = replace(rows[1], rank=replace(rows[1].rank, rank=1))
+    assert best_of_the_rest([rows[0], ranked], rules, SIZE_PX) is None
