@@ -21,6 +21,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+from qc_plugin.environment import variable
 from qc_plugin.errors import TemporaryError, UsageError
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def new_folder(
 
 def temporary_explained(what: str) -> AbstractContextManager[None]:
     """`explained` for what the system keeps in its own folder for temporary files."""
-    place = Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 - for the sentence only
+    place = Path(variable("TMPDIR") or "/tmp")  # noqa: S108 - for the sentence only
     return explained(place, what, fix="set TMPDIR to a writable folder")
 
 

@@ -27,8 +27,8 @@ from qc_plugin.cli import (
 )
 from qc_plugin.cli.screen import err
 from qc_plugin.cli.streams import guard
-from qc_plugin.errors import QcError
-from qc_plugin.places import keep_error
+from qc_plugin.errors import QcError, UsageError
+from qc_plugin.places import keep_error, working_folder
 
 # Newer typers carry a click of their own, older ones import the installed one: ask typer for the base class.
 _WRONG_CALL: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
@@ -83,10 +83,19 @@ def _run() -> int:
     except (KeyboardInterrupt, typer.Abort):
         err.print("stopped; finished assets keep their reports, run the same command again to go on")
         return 130
-    except Exception:  # noqa: BLE001 - the outermost handler: whatever comes here is our bug
-        _tell_bug(traceback.format_exc())
-        return 70
+    except Exception as error:  # noqa: BLE001 - the outermost handler
+        return _unforeseen(error, traceback.format_exc())
     return result if isinstance(result, int) else 0
+
+
+def _unforeseen(error: Exception, report: str) -> int:
+    """What came here is our bug; unless a relative path was asked for where there is no working folder."""
+    if isinstance(error, OSError) and working_folder() is None:
+        gone = UsageError("the working folder is gone or may not be looked at; run again in another one")
+        _tell(gone)
+        return gone.exit_code
+    _tell_bug(report)
+    return 70
 
 
 def _flushed(code: int) -> int:

@@ -1,6 +1,7 @@
 """The house rules that imports must obey."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -112,6 +113,17 @@ def test_runtimes_that_report_their_use_are_imported_by_one_module():
     assert len(files) > 300
     found = [f"{path.relative_to(ROOT)}: {name}" for path in files for name in _reporting_imports(path)]
     assert found == []
+
+
+def test_home_working_folder_and_variables_are_asked_for_in_one_place():
+    """Asked for elsewhere they end in a traceback for users without a home, or in a folder that is gone."""
+    doors = {"places.py", "environment.py", "runtimes.py"}  # the last sets a variable
+    sandbox = {"isolation/decoding.py", "isolation/server.py"}  # whose folder we made
+    asks = re.compile(r"Path\.(home|cwd)\(|getcwd\(|expanduser|os\.environ\b(?!\.setdefault)")
+    package = ROOT / "qc_plugin"
+    files = [f for f in package.rglob("*.py") if f.name not in doors]
+    found = {f.relative_to(package).as_posix() for f in files if asks.search(f.read_text(encoding="utf-8"))}
+    assert found == sandbox
 
 
 def _reporting_imports(path):
