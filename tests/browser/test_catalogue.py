@@ -18,10 +18,19 @@ HOSTILE = '<img src=x onerror="document.title=1">\'&{{ 7*7 }}</script>.mov'
 JUNE, JULY = 1_750_000_000, 1_752_600_000  # 2025-06-15 and 2025-07-15
 
 
+def _soft(report):
+    """The same with faces that are not sharp, so that nothing contradicts their blur."""
+    rows = []
+    for row in report.frames:
+        regions = tuple(replace(r, measures={**r.measures, "sharpness": 0.1}) for r in row.score.regions)
+        rows.append(replace(row, score=replace(row.score, regions=regions)))
+    return replace(report, frames=tuple(rows))
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     root = tmp_path_factory.mktemp("catalogue") / "reports"
-    talks = [measured(fake_report(n, name)) for n, name in ((60, "bad talk.mov"), (30, HOSTILE))]
+    talks = [_soft(measured(fake_report(n, name))) for n, name in ((60, "bad talk.mov"), (30, HOSTILE))]
     for number, report in enumerate([*talks, measured(fake_artwork()), fake_error()]):
         named = replace(report, asset=replace(report.asset, id=f"{number:02d}" * 32))
         path = write_report(judge_again(named, load_rules("strict")), root)
