@@ -18,7 +18,7 @@ from pathlib import Path
 from qc_plugin.batch import plan
 from qc_plugin.batch.found import Found
 from qc_plugin.batch.gone import forget_gone
-from qc_plugin.batch.ledger import Entry, Ledger
+from qc_plugin.batch.ledger import Ledger, LedgerEntry
 
 _CHUNK = 10_000
 _ROOT = Path(__file__).resolve().parent  # any folder that is there: its files are stubs
@@ -28,8 +28,8 @@ def path_of(n: int) -> str:
     return f"{_ROOT}/title-{n // 100:06d}/season-01/episode-{n % 100:02d}.mov"
 
 
-def entry(n: int) -> Entry:
-    return Entry(
+def entry(n: int) -> LedgerEntry:
+    return LedgerEntry(
         path=path_of(n),
         state=f"64769 {n} 734003200 1760000000000000000 1760000000000000000",
         asset_id=f"{n:064x}",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from qc_plugin.batch import AssetOutcome, check
 from qc_plugin.config import load_config
-from qc_plugin.host.desk import Desk
 from qc_plugin.host.event import parse_event
+from qc_plugin.host.event_handler import EventHandler
 from qc_plugin.host.manifest import read_manifest
 from qc_plugin.host.result import Progress, line
 from qc_plugin.host.schemas import schema_of
@@ -25,7 +25,7 @@ class Plugin:
     """What a host gets from the entry point `media.plugins`."""
 
     manifest: dict[str, Any]
-    _desk: Desk = field(default_factory=Desk, repr=False)
+    _handler: EventHandler = field(default_factory=EventHandler, repr=False)
 
     def check(self, path: str | Path, **settings: Any) -> AssetOutcome:
         """Check one asset; `settings` are those of `RunConfig`. Raises ConfigError for an unknown one."""
@@ -49,7 +49,7 @@ class Plugin:
             assert tell is not None
             tell(json.loads(line(progress)))
 
-        result = self._desk.answer(parsed, tell=say if tell else None, stop=stop)
+        result = self._handler.answer(parsed, tell=say if tell else None, stop=stop)
         result = result.model_copy(update={"warnings": [*warnings, *result.warnings]})
         return dict(json.loads(line(result)))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from qc_plugin.batch.ledger import Entry
-from qc_plugin.batch.outcome import AssetOutcome
+from qc_plugin.asset.outcome import AssetOutcome
+from qc_plugin.batch.ledger import LedgerEntry
 from qc_plugin.batch.plan import Todo, key_of
 from qc_plugin.report.layout import sheet_of
 from qc_plugin.store.address import Address
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 _CLASSES = {20: "UnsupportedAsset", 21: "LimitExceeded", 22: "Quarantined", 75: "TemporaryError"}
 
 
-def entry_of(item: Todo, outcome: AssetOutcome, keys: tuple[str, str], run: int, config: RunConfig) -> Entry:
+def entry_of(
+    item: Todo, outcome: AssetOutcome, keys: tuple[str, str], run: int, config: RunConfig
+) -> LedgerEntry:
     """What to remember of an asset that was worked on."""
     report = outcome.report
     inside = report is not None and report.is_relative_to(config.reports)
-    return Entry(
+    return LedgerEntry(
         path=key_of(item.path),
         state=item.state,
         asset_id=outcome.asset_id,
@@ -43,9 +45,9 @@ def entry_of(item: Todo, outcome: AssetOutcome, keys: tuple[str, str], run: int,
     )
 
 
-def pending(item: Todo, run: int) -> Entry:
+def pending(item: Todo, run: int) -> LedgerEntry:
     """An asset whose worker died: kept, so that another death after a crash of ours counts as the second."""
-    return Entry(
+    return LedgerEntry(
         path=key_of(item.path),
         state=item.state,
         asset_id=item.sha256 or "",
@@ -61,7 +63,7 @@ def pending(item: Todo, run: int) -> Entry:
     )
 
 
-def reused(path: Place, entry: Entry, config: RunConfig) -> AssetOutcome:
+def reused(path: Place, entry: LedgerEntry, config: RunConfig) -> AssetOutcome:
     """The outcome of an asset that needs nothing, from what is remembered."""
     report = None if entry.report is None else config.reports / entry.report
     sheet = None if report is None else sheet_of(report)

@@ -14,8 +14,8 @@ from qc_plugin.store.address import place_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from qc_plugin.asset.outcome import AssetOutcome
     from qc_plugin.batch.ledger import Ledger
-    from qc_plugin.batch.outcome import AssetOutcome
     from qc_plugin.batch.plan import Plan, Shard, Todo
     from qc_plugin.store.address import Place
 

@@ -39,7 +39,9 @@ _COLUMNS = (
 )
 
 
-class Entry(NamedTuple):  # not a dataclass: a million are made in a rescan, and this is five times as fast
+class LedgerEntry(
+    NamedTuple
+):  # not a dataclass: a million are made in a rescan, and this is five times as fast
     """One asset. `state` is of its file (empty after a rebuild: the file must be hashed once more).
 
     `measures` and `settings` are the keys of engines and decoding, and of those with the rules, whatever the
@@ -105,19 +107,19 @@ class Ledger:
         row = self._db.execute("SELECT id, ended FROM runs ORDER BY id DESC LIMIT 1").fetchone()
         return (int(row[0]), row[1]) if row else (0, None)
 
-    def known(self, paths: Sequence[str]) -> dict[str, Entry]:
+    def known(self, paths: Sequence[str]) -> dict[str, LedgerEntry]:
         """Entries of those of `paths` (at most some hundred) that are known."""
         marks = ",".join("?" * len(paths))
         query = f"SELECT {_COLUMNS} FROM assets WHERE path IN ({marks})"  # noqa: S608 - marks only
         rows = self._db.execute(query, [os.fsencode(path) for path in paths])
         return {entry.path: entry for entry in map(_entry, rows)}
 
-    def remember(self, entries: Iterable[Entry]) -> None:
+    def remember(self, entries: Iterable[LedgerEntry]) -> None:
         """Keep `entries`; what was known of their paths is replaced."""
         with self._writing():
             self._db.executemany(f"INSERT OR REPLACE INTO assets VALUES ({_MARKS})", map(_row, entries))  # noqa: S608
 
-    def entries(self, where: str = "1", values: Sequence[object] = ()) -> Iterator[Entry]:
+    def entries(self, where: str = "1", values: Sequence[object] = ()) -> Iterator[LedgerEntry]:
         """All entries that meet a condition of our own making, by path."""
         query = f"SELECT {_COLUMNS} FROM assets WHERE {where} ORDER BY path"  # noqa: S608 - no word of a user
         yield from map(_entry, self._db.execute(query, values))
@@ -229,13 +231,13 @@ def _set_aside(file: Path) -> None:
             file.with_name(file.name + beside).unlink(missing_ok=True)
 
 
-def _row(entry: Entry) -> tuple[object, ...]:
+def _row(entry: LedgerEntry) -> tuple[object, ...]:
     # A sentence speaks of a file, whose name may be no text; its path is kept as the bytes it is.
     return os.fsencode(entry.path), *entry._replace(sentence=plain_text(entry.sentence))[1:]
 
 
-def _entry(row: Sequence[Any]) -> Entry:
-    return Entry(os.fsdecode(row[0]), *row[1:])
+def _entry(row: Sequence[Any]) -> LedgerEntry:
+    return LedgerEntry(os.fsdecode(row[0]), *row[1:])
 
 
 def _refused(file: Path, error: sqlite3.Error) -> QcError:

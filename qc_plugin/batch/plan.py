@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from qc_plugin.batch import leftovers
-    from qc_plugin.batch.ledger import Entry, Ledger
+    from qc_plugin.batch.ledger import Ledger, LedgerEntry
     from qc_plugin.batch.walk import Met
     from qc_plugin.store.address import Place
 
@@ -191,7 +191,7 @@ def make_plan(
     shard: Shard | None = None,
     but: Sequence[Place] = (),
     ignore: Sequence[str] = (),
-    is_there: Callable[[Entry], bool] | None = None,
+    is_there: Callable[[LedgerEntry], bool] | None = None,
 ) -> Plan:
     """Compare what is found with what is known under `keys` (of the measures, of these and the rules).
 
@@ -224,7 +224,10 @@ def _of_shard(listed: Iterable[Met], plan: Plan, shard: Shard, ledger: Ledger) -
 
 
 def _compare(
-    found: Found, entry: Entry | None, keys: tuple[str, str], is_there: Callable[[Entry], bool] | None
+    found: Found,
+    entry: LedgerEntry | None,
+    keys: tuple[str, str],
+    is_there: Callable[[LedgerEntry], bool] | None,
 ) -> Todo:
     state, n_bytes = state_of(found.path) if isinstance(found.path, Path) else (found.state, found.n_bytes)
     same = entry is not None and entry.state == state != ""
@@ -248,7 +251,7 @@ def _compare(
     return _with(todo, "rules" if entry.measures == keys[0] else "settings", entry)
 
 
-def _with(todo: Todo, reason: Reason, entry: Entry | None = None) -> Todo:
+def _with(todo: Todo, reason: Reason, entry: LedgerEntry | None = None) -> Todo:
     """`todo` for this reason, with what the entry of the same content tells."""
     if entry is None:
         return todo._replace(reason=reason)

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
 from qc_plugin import errors
-from qc_plugin.batch.outcome import AssetOutcome
+from qc_plugin.asset.outcome import AssetOutcome
 from qc_plugin.batch.worker import serve
 from qc_plugin.places import some_working_folder
 
@@ -61,14 +61,14 @@ def run_isolated(
     Left early, it kills its workers: a finished report is in place, an unfinished one leaves nothing.
     """
     threads = config.threads or max(1, (os.cpu_count() or 2) // jobs)
-    crew = Crew(config.model_copy(update={"threads": threads}))
+    pool = WorkerPool(config.model_copy(update={"threads": threads}))
     try:
-        yield from crew.work(items, jobs, go_on)
+        yield from pool.work(items, jobs, go_on)
     finally:
-        crew.stop()
+        pool.stop()
 
 
-class Crew:
+class WorkerPool:
     """Workers, begun when they are needed; they stay until they are stopped."""
 
     def __init__(self, config: RunConfig) -> None:

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from qc_plugin.batch.keys import keys_for, rules_of, run_keys
-from qc_plugin.batch.ledger import Entry, Ledger
-from qc_plugin.batch.manifest import read_manifest
-from qc_plugin.batch.outcome import sentence_of
+from qc_plugin.asset.keys import keys_for, rules_of, run_keys
+from qc_plugin.asset.outcome import sentence_of
+from qc_plugin.asset.report_store import ReportStore
+from qc_plugin.batch.ledger import Ledger, LedgerEntry
 from qc_plugin.batch.plan import key_of
-from qc_plugin.batch.shelf import Shelf
+from qc_plugin.batch.shard_manifest import read_manifest
 from qc_plugin.errors import QcError
 from qc_plugin.files import sweep
 from qc_plugin.report.layout import MANIFESTS
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qc_plugin.config import RunConfig
-    from qc_plugin.scoring.ruleset import RuleSet
+    from qc_plugin.rulesets.ruleset import RuleSet
 
 _AT_ONCE = 400
-_NAMES = frozenset(Entry._fields)
+_NAMES = frozenset(LedgerEntry._fields)
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ def rebuild(config: RunConfig, file: Path) -> Rebuilt:
             for path in sorted((config.reports / MANIFESTS).glob("shard-*.jsonl")):
                 _fold(path, ledger, done)
         else:
-            _from_store(Shelf(config), config, ledger, done)
+            _from_store(ReportStore(config), config, ledger, done)
         done.n_assets = sum(n for _, _, n in ledger.counts())
     return done
 
@@ -76,37 +76,40 @@ def _take(reports: Iterable[Path], config: RunConfig, ledger: Ledger, done: Rebu
             ledger.remember([entry])
 
 
-def _from_store(shelf: Shelf, config: RunConfig, ledger: Ledger, done: Rebuilt) -> None:
+def _from_store(report_store: ReportStore, config: RunConfig, ledger: Ledger, done: Rebuilt) -> None:
     """Manifests first: reports they name are only seen to be there. The others are fetched, one at a time."""
-    for path in shelf.files(MANIFESTS):
-        shelf.fetch(path)
+    for path in report_store.files(MANIFESTS):
+        report_store.fetch(path)
         for entries in _manifest(path, done):
             ledger.remember(entry._replace(run=-1) for entry in entries)
     ledger.index_reports()
-    listed = shelf.files(f"schema={SCHEMA_NUMBER}")
+    listed = report_store.files(f"schema={SCHEMA_NUMBER}")
     while chunk := list(islice(listed, _AT_ONCE)):
         names = {path.relative_to(config.reports).as_posix(): path for path in chunk}
         known = ledger.confirm(list(names))
         done.n_reports += len(known)
         _take(
-            _fetched(shelf, [path for name, path in names.items() if name not in known]), config, ledger, done
+            _fetched(report_store, [path for name, path in names.items() if name not in known]),
+            config,
+            ledger,
+            done,
         )
     ledger.drop_unconfirmed()
 
 
-def _fetched(shelf: Shelf, paths: Sequence[Path]) -> Iterator[Path]:
+def _fetched(report_store: ReportStore, paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
-        shelf.bring(path)
+        report_store.bring(path)
         yield path
         path.unlink(missing_ok=True)
 
 
-def _entry(path: Path, config: RunConfig, rules: RuleSet) -> Entry:
+def _entry(path: Path, config: RunConfig, rules: RuleSet) -> LedgerEntry:
     meta: dict[str, Any] = read_meta(path)
     asset, origin, error = meta["asset"], meta["provenance"], meta["error"] or {}
     ours = keys_for(config, asset["id"], rules)
     keys = run_keys(config, rules)
-    return Entry(
+    return LedgerEntry(
         path=key_of(place_of(asset["uri"])),
         state="",
         asset_id=asset["id"],
@@ -132,11 +135,11 @@ def _fold(path: Path, ledger: Ledger, done: Rebuilt) -> None:
             ledger.remember([entry])
 
 
-def _manifest(path: Path, done: Rebuilt) -> Iterator[list[Entry]]:
+def _manifest(path: Path, done: Rebuilt) -> Iterator[list[LedgerEntry]]:
     """The entries of a manifest, some at a time; what follows a line that cannot be read is left out."""
     try:
         rows = islice(read_manifest(path), 1, None)  # the head is about the shard
         while chunk := list(islice(rows, _AT_ONCE)):
-            yield [Entry(**{k: v for k, v in row.items() if k in _NAMES}) for row in chunk]
+            yield [LedgerEntry(**{k: v for k, v in row.items() if k in _NAMES}) for row in chunk]
     except (ValueError, TypeError, AttributeError, OSError) as error:
         done.unreadable.append(f"{path}: cannot be read ({error}); run its shard again")

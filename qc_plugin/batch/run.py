@@ -12,30 +12,30 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from qc_plugin.asset.check_one import AssetChecker, quarantine
+from qc_plugin.asset.fetched import RESERVE_BYTES
+from qc_plugin.asset.finished import finished_entry
+from qc_plugin.asset.keys import rules_of, run_keys
+from qc_plugin.asset.parts import ReportParts
+from qc_plugin.asset.report_store import ReportStore
 from qc_plugin.batch.entries import entry_of, pending, reused
-from qc_plugin.batch.finished import finished_entry
 from qc_plugin.batch.gone import forget_gone, if_complete
-from qc_plugin.batch.keys import rules_of, run_keys
 from qc_plugin.batch.ledger import Ledger
-from qc_plugin.batch.manifest import write_manifest
-from qc_plugin.batch.parts import ReportParts
 from qc_plugin.batch.plan import Plan, Shard, Todo, key_of, make_plan
 from qc_plugin.batch.pool import default_jobs, run_isolated
-from qc_plugin.batch.shelf import Shelf
-from qc_plugin.batch.spool import RESERVE_BYTES
+from qc_plugin.batch.shard_manifest import write_manifest
 from qc_plugin.batch.walk import check_places
-from qc_plugin.batch.work import Workshop, quarantine
 from qc_plugin.errors import QcError, UsageError
+from qc_plugin.extensions.installed import packages
 from qc_plugin.files import make_folder, sweep
-from qc_plugin.hooks.installed import packages
 from qc_plugin.report.layout import LEDGER, adopt
 from qc_plugin.store.address import Address
 from qc_plugin.store.s3 import S3
 
 if TYPE_CHECKING:
+    from qc_plugin.asset.outcome import AssetOutcome
     from qc_plugin.batch.found import Skipped
     from qc_plugin.batch.leftovers import Reason
-    from qc_plugin.batch.outcome import AssetOutcome
     from qc_plugin.config import RunConfig
     from qc_plugin.store.address import Place
     from qc_plugin.store.s3 import Listed
@@ -102,7 +102,7 @@ class ScanResult:
 
 def check(place: Place, config: RunConfig) -> AssetOutcome:
     """Check one asset in this process and write its report. UsageError for a missing file or a folder."""
-    return Workshop(config).process(_one(place), None)
+    return AssetChecker(config).process(_one(place), None)
 
 
 def _one(place: Place) -> Path | Listed:
@@ -195,7 +195,7 @@ def _scan(
     if options.shard.of > 1 or config.store is not None:
         manifest = write_manifest(config.reports, options.shard, plan, ledger, complete=not result.n_left)
         if config.store is not None:
-            Shelf(config).put_file(manifest)
+            ReportStore(config).put_file(manifest)
     return result
 
 
@@ -236,7 +236,7 @@ class _Workers:
         """Each asset and what became of it; None where it took its worker down."""
         if not self._on_ray:
             return run_isolated(todo, self._config, jobs=default_jobs(self._config), go_on=go_on)
-        from qc_plugin.batch.on_ray import run_on_ray
+        from qc_plugin.batch.ray_pool import run_on_ray
 
         return run_on_ray(todo, self._config, n_items=self._n_todo, go_on=go_on)
 

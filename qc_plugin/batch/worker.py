@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qc_plugin.batch.work import Workshop
+from qc_plugin.asset.check_one import AssetChecker
 from qc_plugin.errors import QcError
 from qc_plugin.store.address import place_of
 from qc_plugin.store.s3 import Listed
@@ -26,7 +26,7 @@ def serve(pipe: Connection, config: RunConfig) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     growth = _Growth()
     try:
-        workshop = Workshop(config, keep=False)
+        workshop = AssetChecker(config, keep=False)
         _tell(pipe, share=0.0)
         while True:
             _tell(pipe, outcome=_work(workshop, pipe), leaving=growth.too_much())
@@ -36,7 +36,7 @@ def serve(pipe: Connection, config: RunConfig) -> None:
         _tell(pipe, fatal=type(error).__name__, text=str(error))
 
 
-def _work(workshop: Workshop, pipe: Connection) -> dict[str, Any]:
+def _work(workshop: AssetChecker, pipe: Connection) -> dict[str, Any]:
     asked = json.loads(pipe.recv_bytes())
     root, old = asked["root"], asked["report"]
 

@@ -77,7 +77,7 @@ def thumbs(
     Write the best sharp frames as stills by crop, picks.json and a sheet. Exit code 10 when no frame meets
     the rules: the one that comes nearest is offered, marked `fallback`.
     """
-    from qc_plugin.batch.picks import write_picks
+    from qc_plugin.workshop.thumbs import write_picks
 
     run = o.settings(config, rules=rules, sample=sample)
     picks = write_picks(
@@ -112,7 +112,7 @@ def explain(
 
     Say why a frame was decided so, write its heat map, and name the nearest better frame.
     """
-    from qc_plugin.batch.explain import explain_frame
+    from qc_plugin.workshop.explain import explain_frame
 
     answer = explain_frame(report, frame, o.settings(config), asset=asset, out=out_file)
     for line in answer.lines:

@@ -96,7 +96,7 @@ def _engine(name: str) -> str:
 
 
 def _rules() -> str:
-    from qc_plugin.scoring.ruleset import load_rules, shipped_rule_sets
+    from qc_plugin.rulesets.ruleset import load_rules, shipped_rule_sets
 
     names = shipped_rule_sets()
     for name in names:

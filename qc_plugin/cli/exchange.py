@@ -78,7 +78,7 @@ def replay(
 
     Measure one row again: the same numbers, or what differs. Exit code 0 when they are the same, else 10.
     """
-    from qc_plugin.batch.replay import replay_frame
+    from qc_plugin.workshop.replay import replay_frame
 
     run = o.settings(config, backend=backend, precision=precision)
     done = replay_frame(report, frame, run, asset=asset)

@@ -32,11 +32,11 @@ def hook(
     Answer one JSON event on standard input with JSON lines on standard output: progress, then one result.
     Settings given here win over those of the event. Exit code 0 whenever there is a result.
     """
-    from qc_plugin.host.desk import Desk
+    from qc_plugin.host.event_handler import EventHandler
     from qc_plugin.host.serve import serve
 
     flags = {"rules": rules, "sample": sample, "reports": reports, "backend": backend, "limits": limits}
-    code = serve(Desk(flags, file=config))
+    code = serve(EventHandler(flags, file=config))
     out.file.flush()
     err.file.flush()
     # A hook that hangs may hold threads that never end; everything durable is on disk by now.

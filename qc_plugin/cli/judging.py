@@ -13,9 +13,9 @@ from qc_plugin.cli.screen import err, out
 from qc_plugin.files import write_new
 
 if TYPE_CHECKING:
-    from qc_plugin.batch.calibrate import Calibration
-    from qc_plugin.batch.rejudge import RejudgeResult
     from qc_plugin.config import RunConfig
+    from qc_plugin.workshop.calibrate import Calibration
+    from qc_plugin.workshop.rejudge import RejudgeResult
 
 
 def register(app: typer.Typer) -> None:
@@ -47,8 +47,8 @@ def rejudge(
     Judge stored measures by other rules: new reports beside the old, nothing decoded. Exit code 2 when a
     report could not be read; the others are judged.
     """
-    from qc_plugin.batch.rejudge import rejudge as rejudge_reports
     from qc_plugin.cli.judging_screen import counting, print_changes, print_summary, rejudge_json
+    from qc_plugin.workshop.rejudge import rejudge as rejudge_reports
 
     run = o.settings(config, jobs=jobs)
     with counting("rejudge") as tell:
@@ -76,7 +76,7 @@ def rejudge(
 def _review_calls(
     result: RejudgeResult, rules: list[str], run: RunConfig, page: Path, assets: Path | None
 ) -> None:
-    from qc_plugin.batch.review_calls import review_calls
+    from qc_plugin.workshop.review_calls import review_calls
 
     if not result.closest():
         err.print("no decision changes: there is no closest call, and no page was written")
@@ -111,10 +111,10 @@ def calibrate(
 
     Hold the limits of a rule against what people decided, and propose others. Rule files are never written.
     """
-    from qc_plugin.batch.calibrate import Goal
-    from qc_plugin.batch.calibrate import calibrate as calibrate_rule
     from qc_plugin.cli.judging_screen import calibration_lines
-    from qc_plugin.scoring.proposal import proposal_yaml
+    from qc_plugin.rulesets.proposal import proposal_yaml
+    from qc_plugin.workshop.calibrate import Goal
+    from qc_plugin.workshop.calibrate import calibrate as calibrate_rule
 
     found = calibrate_rule(
         decisions,

@@ -11,12 +11,12 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from qc_plugin.batch.calibrate import Calibration
-from qc_plugin.batch.rejudge import Rejudged, RejudgeResult
 from qc_plugin.cli.screen import err, out
 from qc_plugin.scoring.calibration import Step, interval
 from qc_plugin.scoring.changes import Call
 from qc_plugin.types import DECISION_ORDER
+from qc_plugin.workshop.calibrate import Calibration
+from qc_plugin.workshop.rejudge import Rejudged, RejudgeResult
 
 _ROWS = 12  # of a table of limits
 _QUIET_S = 30.0  # without a terminal: one line this often

@@ -17,10 +17,10 @@ from qc_plugin.cli import options as o
 from qc_plugin.cli.streams import reader_gone, stop_if_unread
 
 if TYPE_CHECKING:
-    from qc_plugin.host.desk import Desk
+    from qc_plugin.host.event_handler import EventHandler
     from qc_plugin.host.result import Result
 
-Loop = Callable[["Desk", Callable[["Result"], None], threading.Event], None]
+Loop = Callable[["EventHandler", Callable[["Result"], None], threading.Event], None]
 
 
 def register(app: typer.Typer) -> None:
@@ -50,8 +50,8 @@ def sqs(
 
     settings = QueueSettings(url=queue, wait_s=wait, hidden_s=hidden, retry_s=retry, until_empty=until_empty)
 
-    def run(desk: Desk, tell: Callable[[Result], None], stop: threading.Event) -> None:
-        Consumer(desk, settings, tell=tell, stop=stop).run()
+    def run(handler: EventHandler, tell: Callable[[Result], None], stop: threading.Event) -> None:
+        Consumer(handler, settings, tell=tell, stop=stop).run()
 
     return _loop({"rules": rules, "sample": sample, "reports": reports}, config, run)
 
@@ -86,15 +86,15 @@ def watch(
         until_idle=until_idle,
     )
 
-    def run(desk: Desk, tell: Callable[[Result], None], stop: threading.Event) -> None:
-        watch_folder(desk, settings, tell=tell, stop=stop)
+    def run(handler: EventHandler, tell: Callable[[Result], None], stop: threading.Event) -> None:
+        watch_folder(handler, settings, tell=tell, stop=stop)
 
     return _loop({"rules": rules, "sample": sample, "reports": reports}, config, run)
 
 
 def _loop(flags: dict[str, Any], config: Path | None, run: Loop) -> int:
     """Run until asked to stop; results go to standard output and webhooks after each."""
-    from qc_plugin.host.desk import Desk
+    from qc_plugin.host.event_handler import EventHandler
     from qc_plugin.host.outbox import Outbox
     from qc_plugin.host.result import line
 
@@ -113,7 +113,7 @@ def _loop(flags: dict[str, Any], config: Path | None, run: Loop) -> int:
                 tries=1, limit_s=5.0
             )  # what waits is tried again after the next one
 
-    run(Desk(flags, file=config), tell, stop)
+    run(EventHandler(flags, file=config), tell, stop)
     sys.stdout.flush()
     stop_if_unread()
     os._exit(0)  # a hook that hangs may hold threads that never end; everything durable is on disk

@@ -48,7 +48,7 @@ def review(
         raise UsageError("name reports to review, or --catalogue FOLDER, one of the two")
     if catalogue is not None:
         return _catalogue(catalogue, out_file or Path("catalogue.html"))
-    from qc_plugin.batch.review import make_review
+    from qc_plugin.workshop.review import make_review
 
     run = o.settings(config, reader=reader, backend=backend, limits=limits)
     page = out_file or Path("review.html")
@@ -60,7 +60,7 @@ def review(
 
 
 def _catalogue(folder: Path, page: Path) -> int:
-    from qc_plugin.batch.catalogue import make_catalogue
+    from qc_plugin.workshop.catalogue import make_catalogue
 
     made = make_catalogue(folder, page)
     out.print(f"{made.n_assets} assets: {made.page}", soft_wrap=True, markup=False)

@@ -15,7 +15,7 @@ from qc_plugin.cli.screen import err, out
 from qc_plugin.errors import UsageError
 
 if TYPE_CHECKING:
-    from qc_plugin.scoring.rule_diff import Difference
+    from qc_plugin.rulesets.diff import Difference
 
 app = typer.Typer(no_args_is_help=True, help="Rule sets. Example: qc-plugin rules lint house.yaml")
 
@@ -24,7 +24,7 @@ app = typer.Typer(no_args_is_help=True, help="Rule sets. Example: qc-plugin rule
 def _with_packages() -> None:
     """Let rules name the measures of installed packages."""
     from qc_plugin.config import load_config
-    from qc_plugin.hooks.installed import packages
+    from qc_plugin.extensions.installed import packages
 
     packages().measures(load_config()[0])
 
@@ -38,7 +38,7 @@ def list_() -> int:
 
     Print the rule sets that are shipped.
     """
-    from qc_plugin.scoring.ruleset import load_rules, shipped_rule_sets
+    from qc_plugin.rulesets.ruleset import load_rules, shipped_rule_sets
 
     table = Table("id", "title", "rules", box=None, pad_edge=False)
     for name in shipped_rule_sets():
@@ -77,10 +77,10 @@ def show(
 
     Print a rule set with everything it inherits; what is printed is a rule file of its own.
     """
-    from qc_plugin.batch.rules_for import facts_of, rules_for
+    from qc_plugin.asset.rules_for import facts_of, rules_for
     from qc_plugin.config import load_config
-    from qc_plugin.scoring.effective import effective as effective_text
-    from qc_plugin.scoring.ruleset import load_rules
+    from qc_plugin.rulesets.effective import effective as effective_text
+    from qc_plugin.rulesets.ruleset import load_rules
 
     sets = [load_rules(name) for name in names]
     if asset is None and len(sets) > 1:
@@ -106,8 +106,8 @@ def diff(
 
     Say what the second set decides differently, key by key. What that does to reports: `rejudge --diff`.
     """
-    from qc_plugin.scoring.rule_diff import rule_diff
-    from qc_plugin.scoring.ruleset import load_rules
+    from qc_plugin.rulesets.diff import rule_diff
+    from qc_plugin.rulesets.ruleset import load_rules
 
     found = rule_diff(load_rules(before), load_rules(after))
     if as_json:
@@ -140,7 +140,7 @@ def lint(files: Annotated[list[Path], typer.Argument(help="Rule files.", show_de
 
     Check rule files; every problem with its line and its repair. Exit code 2 when there is one.
     """
-    from qc_plugin.scoring.lint import lint as lint_file
+    from qc_plugin.rulesets.lint import lint as lint_file
 
     n = 0
     for file in files:
@@ -163,8 +163,8 @@ def test(
 
     Run the tests written inside rule sets. Exit code 2 when one fails.
     """
-    from qc_plugin.scoring.rule_tests import run_tests
-    from qc_plugin.scoring.ruleset import load_rules
+    from qc_plugin.rulesets.ruleset import load_rules
+    from qc_plugin.rulesets.tests import run_tests
 
     failed = 0
     for name in names:

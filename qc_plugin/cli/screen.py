@@ -16,7 +16,7 @@ from qc_plugin.cli.streams import stop_if_unread
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qc_plugin.batch.outcome import AssetOutcome
+    from qc_plugin.asset.outcome import AssetOutcome
     from qc_plugin.batch.plan import Plan
     from qc_plugin.batch.run import ScanResult
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qc_plugin import __version__
+from qc_plugin.asset.check_one import rules_of
 from qc_plugin.batch import AssetOutcome
-from qc_plugin.batch.work import rules_of
 from qc_plugin.errors import QcError
 from qc_plugin.host.answer import problem_of, reason_for, stops
 from qc_plugin.host.result import Choice, Reason, Result
@@ -16,7 +16,7 @@ from qc_plugin.report.layout import stills_of
 from qc_plugin.report.read import read_report
 from qc_plugin.report.text import without_secrets
 from qc_plugin.report.timecode import timecodes
-from qc_plugin.stages.technical import similarity
+from qc_plugin.signals.technical import similarity
 from qc_plugin.types import DECISION_ORDER, FrameRow
 from qc_plugin.types.summary import count_frames
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qc_plugin.config import RunConfig
-    from qc_plugin.host.clock import Clock
+    from qc_plugin.host.deadline import Deadline
     from qc_plugin.host.event import AssetRef, Event
     from qc_plugin.types import Verdict
 
-Look = Callable[["AssetRef", Callable[[float], bool]], AssetOutcome]
+CheckOne = Callable[["AssetRef", Callable[[float], bool]], AssetOutcome]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def choose_frames(result: Result, outcome: AssetOutcome) -> Result:
     return result.model_copy(update={"ranking": choices})
 
 
-def choose_stills(event: Event, config: RunConfig, clock: Clock, look: Look) -> Result:
+def choose_stills(event: Event, config: RunConfig, clock: Deadline, look: CheckOne) -> Result:
     """The answer for stills that were chosen elsewhere: kept in order, or dropped with a reason."""
     refs = event.candidates or []
     seen, broken = _look_at_all(refs, clock, look)
@@ -99,7 +99,7 @@ def _max_similarity(config: RunConfig) -> float:
     return 1.01 if limit is None else limit
 
 
-def _look_at_all(refs: list[AssetRef], clock: Clock, look: Look) -> tuple[list[_Seen], QcError | None]:
+def _look_at_all(refs: list[AssetRef], clock: Deadline, look: CheckOne) -> tuple[list[_Seen], QcError | None]:
     """Every still until the time is over; the first error is kept for when there is nothing else to say."""
     seen: list[_Seen] = []
     broken: QcError | None = None

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from qc_plugin.decode.limits import PROFILES
 from qc_plugin.errors import QcError, UnsupportedAsset, UsageError
+from qc_plugin.extensions.installed import packages
 from qc_plugin.files import write_whole
-from qc_plugin.hooks.installed import packages
 from qc_plugin.report.text import without_secrets
 from qc_plugin.store.address import Address, file_path, scheme_of
 from qc_plugin.store.s3 import S3

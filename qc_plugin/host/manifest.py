@@ -25,7 +25,7 @@ class Requires(_Strict):
     memory_gb: float = Field(gt=0)
 
 
-class Entry(_Strict):
+class EntryPoint(_Strict):
     """How to call us: from Python, or as a process."""
 
     python: str = Field(pattern=r"^[\w.]+:\w+$")
@@ -97,7 +97,7 @@ class Manifest(_Strict):
     license: str
     protocol: Literal[1] = Field(description="The `schema` of events and results")
     requires: Requires
-    entry: Entry
+    entry: EntryPoint
     media: Media
     hooks: list[HookEntry]
     tasks: list[TaskEntry]

@@ -12,7 +12,7 @@ from qc_plugin.errors import UsageError
 from qc_plugin.host.event import Event
 from qc_plugin.host.manifest import Manifest
 from qc_plugin.host.result import Progress, Refusal, Result
-from qc_plugin.scoring.ruleset import json_schema
+from qc_plugin.rulesets.ruleset import json_schema
 
 FOLDER = Path(__file__).resolve().parent.parent / "schemas"
 NAMES = ("manifest", "event", "result", "ruleset")

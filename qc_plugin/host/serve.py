@@ -25,8 +25,8 @@ from qc_plugin.host.result import line
 if TYPE_CHECKING:
     from types import FrameType
 
-    from qc_plugin.host.desk import Desk
     from qc_plugin.host.event import Event
+    from qc_plugin.host.event_handler import EventHandler
     from qc_plugin.host.result import Progress, Refusal, Result
 
 _GRACE_S = 8.0  # after a request to stop, or after the time is over: then the watchdog answers
@@ -77,7 +77,7 @@ class Lines:
             self.broken.set()
 
 
-def serve(desk: Desk) -> int:
+def serve(handler: EventHandler) -> int:
     """Answer one event; the exit code: 0 when a result was given, 2 when the call was not an event.
 
     75 when nobody took the answer, or standard output is full: the same event again gets the kept answer.
@@ -94,10 +94,10 @@ def serve(desk: Desk) -> int:
         print(f"warning: {warning}", file=sys.stderr)  # noqa: T201
     _stop_on_signals(event, lines)
     _watch_time(event, lines)
-    result = desk.answer(event, tell=lines.tell, stop=lines.broken)
+    result = handler.answer(event, tell=lines.tell, stop=lines.broken)
     result = result.model_copy(update={"warnings": [*warnings, *result.warnings]})
     if lines.answer(result):
-        _send_webhooks(desk, event)
+        _send_webhooks(handler, event)
     return TemporaryError.exit_code if lines.lost else 0
 
 
@@ -172,9 +172,9 @@ def _after(seconds: float, call: Any) -> None:
     timer.start()
 
 
-def _send_webhooks(desk: Desk, event: Event) -> None:
+def _send_webhooks(handler: EventHandler, event: Event) -> None:
     """Off the critical path: the answer is out. What is not taken now waits in the outbox."""
     with contextlib.suppress(QcError, OSError):
-        config = desk.config_for(event)
+        config = handler.config_for(event)
         if config.webhook and not event.settings.dry_run:
             Outbox(config.reports).send(limit_s=_WEBHOOK_S)

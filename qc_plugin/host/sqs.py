@@ -21,7 +21,7 @@ from qc_plugin.store.s3 import client
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from qc_plugin.host.desk import Desk
+    from qc_plugin.host.event_handler import EventHandler
     from qc_plugin.host.result import Result
 
 log = logging.getLogger(__name__)
@@ -42,9 +42,14 @@ class Consumer:
     """Takes messages until `stop` is set, or until the queue is empty when asked to."""
 
     def __init__(
-        self, desk: Desk, settings: QueueSettings, *, tell: Callable[[Result], None], stop: threading.Event
+        self,
+        handler: EventHandler,
+        settings: QueueSettings,
+        *,
+        tell: Callable[[Result], None],
+        stop: threading.Event,
     ) -> None:
-        self._desk, self._settings, self._tell, self._stop = desk, settings, tell, stop
+        self._handler, self._settings, self._tell, self._stop = handler, settings, tell, stop
         self._sqs = client("sqs")
         self._errors = import_module("botocore.exceptions")
 
@@ -68,7 +73,7 @@ class Consumer:
             self._hide(handle, 0)  # at once: it goes to the dead-letter queue after the last try
             return
         with self._kept_hidden(handle):
-            results = [self._desk.answer(event, stop=self._stop) for event in events]
+            results = [self._handler.answer(event, stop=self._stop) for event in events]
         for result in results:
             self._tell(result)
         if all(lasting(result) for result in results):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qc_plugin import __version__
+from qc_plugin.asset.check_one import AssetChecker
 from qc_plugin.batch import AssetOutcome, scan
-from qc_plugin.batch.work import Workshop
 from qc_plugin.errors import TemporaryError
 from qc_plugin.host.answer import reason_for
 from qc_plugin.host.result import Reason, Result, TaskSummary
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from qc_plugin.batch.found import Skipped
     from qc_plugin.config import RunConfig
-    from qc_plugin.host.clock import Clock
+    from qc_plugin.host.deadline import Deadline
     from qc_plugin.host.event import Event
 
 
@@ -28,7 +28,7 @@ class _Over(Exception):
     """Raised between two assets of a scan; finished assets keep their reports."""
 
 
-def run_task(event: Event, config: RunConfig, clock: Clock) -> Result:
+def run_task(event: Event, config: RunConfig, clock: Deadline) -> Result:
     """Do the task of `event`. A task that is cut short says `incomplete`; asked again, it goes on."""
     skipped: list[Skipped] = []
     if event.task == "warm-up":
@@ -63,12 +63,12 @@ def _reasons(summary: TaskSummary, whole: bool, skipped: Sequence[Skipped]) -> I
 
 def warm_up(config: RunConfig) -> dict[str, str]:
     """Load every engine the way a run will, so that plans are built now; engine to where it runs."""
-    uses = Workshop(config).engines.uses
+    uses = AssetChecker(config).engines.uses
     return {use.name: f"{use.backend}, {use.device}, {use.precision}" for use in uses}
 
 
 def _nightly_scan(
-    event: Event, config: RunConfig, clock: Clock, skipped: list[Skipped]
+    event: Event, config: RunConfig, clock: Deadline, skipped: list[Skipped]
 ) -> tuple[TaskSummary, bool]:
     seen: list[AssetOutcome] = []
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator
 
-    from qc_plugin.host.desk import Desk
+    from qc_plugin.host.event_handler import EventHandler
     from qc_plugin.host.result import Result
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class _State:
 
 
 def watch(
-    desk: Desk, settings: WatchSettings, *, tell: Callable[[Result], None], stop: threading.Event
+    handler: EventHandler, settings: WatchSettings, *, tell: Callable[[Result], None], stop: threading.Event
 ) -> None:
     """Answer every finished file until `stop` is set. Raises UsageError when the folder is not there.
 
@@ -68,7 +68,7 @@ def watch(
         for path, token in ready:
             if stop.is_set():
                 return
-            result = desk.answer(file_event(path, token), stop=stop)
+            result = handler.answer(file_event(path, token), stop=stop)
             tell(result)
             _note(state, path, token, final=lasting(result))
         if settings.until_idle and not ready and _idle(state):

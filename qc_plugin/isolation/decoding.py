@@ -16,7 +16,7 @@ from qc_plugin.decode import Limits
 from qc_plugin.errors import QcError
 from qc_plugin.isolation import wire
 from qc_plugin.isolation.confine import confine_child
-from qc_plugin.isolation.looks import Look, Source, Wanted, open_source
+from qc_plugin.isolation.looks import DecodedLook, Source, Wanted, open_source
 from qc_plugin.isolation.slots import Layout, Slots
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class _Sender:
         os.close(memory)
         self._free = deque(range(layout.n_slots))
 
-    def send(self, look: Look) -> None:
+    def send(self, look: DecodedLook) -> None:
         """Wait for a slot, fill it, say what lies in it."""
         if not self._free:
             self._free.extend(wire.receive(self._channel)[0]["free"])

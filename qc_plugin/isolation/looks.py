@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class DecodedLook:
     """One decoded frame: always its preview, its RGB where it was wanted.
 
     `corrupt`: the decoder says that it is not as it was made. `n_lost` counts packets without a frame so far.
@@ -60,7 +60,7 @@ class Source(Protocol):
         """Grows with progress."""
         ...
 
-    def looks(self) -> Iterator[Look]:
+    def looks(self) -> Iterator[DecodedLook]:
         """All frames in order, once."""
         ...
 
@@ -93,7 +93,7 @@ class _Video:
     def n_read(self) -> int:
         return self._reader.n_read
 
-    def looks(self) -> Iterator[Look]:
+    def looks(self) -> Iterator[DecodedLook]:
         wanted = self._wanted
         plan = parse_sample(wanted.sample, max_frames=wanted.most)
         decoded = self._reader.decoded(plan.keyframes_only)
@@ -112,9 +112,9 @@ class _Video:
             if frame.index >= last:
                 return
 
-    def _look(self, frame: DecodedFrame, *, with_rgb: bool) -> Look:
+    def _look(self, frame: DecodedFrame, *, with_rgb: bool) -> DecodedLook:
         rgb = frame.to_frame() if with_rgb else None
-        return Look(frame.preview, rgb, frame.is_corrupt, self._reader.stats.n_errors)
+        return DecodedLook(frame.preview, rgb, frame.is_corrupt, self._reader.stats.n_errors)
 
 
 class _Artwork:
@@ -122,7 +122,7 @@ class _Artwork:
 
     def __init__(self, info: MediaInfo, frame: Frame, preview: Preview) -> None:
         self.info, self.stats = info, DecodeStats(n_decoded=1)
-        self._look = Look(preview, frame)
+        self._look = DecodedLook(preview, frame)
 
-    def looks(self) -> Iterator[Look]:
+    def looks(self) -> Iterator[DecodedLook]:
         yield self._look

@@ -20,9 +20,9 @@ from qc_plugin.decode.limits import DEFAULT_LIMITS, Limits
 from qc_plugin.errors import DecoderDied, LimitExceeded, QcError
 from qc_plugin.isolation import wire
 from qc_plugin.isolation.launch import POOL, SUPPORTED, SandboxMode
-from qc_plugin.isolation.looks import Look, Wanted, open_source
+from qc_plugin.isolation.looks import DecodedLook, Wanted, open_source
+from qc_plugin.isolation.messages import MESSAGE, Beat, End, Failure, Info, LookSaid, Message
 from qc_plugin.isolation.opening import check_unchanged, open_hashed
-from qc_plugin.isolation.said import MESSAGE, Beat, End, Failure, Info, LookSaid, Message
 from qc_plugin.isolation.slots import Layout, Slots, new_memory
 from qc_plugin.types import Asset, DecodeStats, Frame, MediaInfo, Preview
 
@@ -81,7 +81,7 @@ class Samples:
         """Counts up to the last look taken; final once `looks` is exhausted."""
         return self._stats
 
-    def looks(self) -> Iterator[Look]:
+    def looks(self) -> Iterator[DecodedLook]:
         """All frames in order, once.
 
         Raises:
@@ -165,7 +165,7 @@ class Samples:
         except OSError:
             raise self._crashed() from None
 
-    def _look(self, said: LookSaid) -> Look:
+    def _look(self, said: LookSaid) -> DecodedLook:
         """Copies of the pictures; the slot is free again."""
         try:
             parts = [self._copy(said.slot, part, shape) for part, shape in enumerate(said.shapes())]
@@ -176,7 +176,7 @@ class Samples:
         n_decoded = said.index + 1
         self._stats = DecodeStats(n_decoded=n_decoded, n_errors=said.errors, n_corrupt=said.corrupt)
         self._tell_free(said.slot)
-        return Look(preview, frame, said.is_corrupt, said.errors)
+        return DecodedLook(preview, frame, said.is_corrupt, said.errors)
 
     def _frame(self, said: LookSaid) -> Frame:
         assert said.rgb is not None
@@ -246,7 +246,7 @@ class InProcess:
         """Counts so far."""
         return self._source.stats
 
-    def looks(self) -> Iterator[Look]:
+    def looks(self) -> Iterator[DecodedLook]:
         """All frames in order, once. Raises AssetError."""
         started = time.thread_time()
         for look in self._source.looks():

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from qc_plugin.pipeline.judge import judge_scores
 from qc_plugin.pipeline.measure import Engines, Measured, Watch, measure_artwork, measure_video, timed
-from qc_plugin.pipeline.repair import Bench, deblurrer_of, repair_frames
+from qc_plugin.pipeline.repair import RepairEngines, deblurrer_of, repair_frames
 from qc_plugin.scoring.asset_findings import read_in_part
 from qc_plugin.stages.spool import PictureSpool
 from qc_plugin.types import Asset, AssetReport, Coverage, Provenance
 
 if TYPE_CHECKING:
     from qc_plugin.config import RunConfig
-    from qc_plugin.scoring.ruleset import RuleSet
+    from qc_plugin.rulesets.ruleset import RuleSet
 
 __all__ = ["Checked", "Engines", "Watch", "check_asset"]
 
@@ -60,7 +60,7 @@ def check_asset(
     checked = Checked(report, measured.pictures, measured.stopped)
     if config.repair and not measured.stopped:
         with timed(measured.seconds, "repair"):
-            bench = Bench(engines.segmenter, partial(deblurrer_of, config))
+            bench = RepairEngines(engines.segmenter, partial(deblurrer_of, config))
             checked.report = repair_frames(report, measured.pictures, checked.repaired, bench, rules)
     return checked
 

@@ -12,7 +12,7 @@ from qc_plugin.isolation.looks import Wanted
 from qc_plugin.isolation.media import pictures_of
 from qc_plugin.isolation.samples import open_samples
 from qc_plugin.pipeline import Checked
-from qc_plugin.pipeline.repair import Bench, deblurrer_of, repair_frame
+from qc_plugin.pipeline.repair import RepairEngines, deblurrer_of, repair_frame
 from qc_plugin.pipeline.seen import seen
 from qc_plugin.stages.segment import BlurSegmenter
 from qc_plugin.stages.spool import PictureSpool
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from qc_plugin.config import RunConfig
     from qc_plugin.pipeline.seen import Seen
-    from qc_plugin.scoring.ruleset import RuleSet
+    from qc_plugin.rulesets.ruleset import RuleSet
     from qc_plugin.types import Asset, AssetReport, Frame
 
 
@@ -72,7 +72,7 @@ def checked_again(
 
 def _repair_again(checked: Checked, config: RunConfig, rules: RuleSet, known: Mapping[int, Path]) -> None:
     rows = {row.score.frame_index: row for row in checked.report.frames}
-    bench: Bench | None = None
+    bench: RepairEngines | None = None
     for index in checked.pictures.indices:
         row = rows.get(index)
         if row is None or row.repair is None or row.repair.status != "accepted":
@@ -80,7 +80,7 @@ def _repair_again(checked: Checked, config: RunConfig, rules: RuleSet, known: Ma
         if index in known and (there := _picture_at(known[index], config)) is not None:
             checked.repaired.add(index, there)
             continue
-        bench = bench or Bench(_segmenter(config), partial(deblurrer_of, config))
+        bench = bench or RepairEngines(_segmenter(config), partial(deblurrer_of, config))
         rgb, odds = checked.pictures.rgb(index), checked.pictures.odds(index)
         picture = repair_frame(row, rgb, bench, rules, odds=odds)[1]
         if picture is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from qc_plugin.hooks.installed import packages
+from qc_plugin.extensions.installed import packages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from qc_plugin.config import RunConfig
-    from qc_plugin.hooks import ExtraMeasure
+    from qc_plugin.extensions import ExtraMeasure
     from qc_plugin.types import Box, Frame, FrameScore, RegionScore
 
 

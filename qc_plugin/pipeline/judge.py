@@ -13,13 +13,13 @@ import numpy as np
 from qc_plugin.scoring.evaluate import judge_asset, judge_measured, skipped_rules
 from qc_plugin.scoring.measures import apply_limits
 from qc_plugin.scoring.rank import rank_frames
-from qc_plugin.stages.technical import similarity
+from qc_plugin.signals.technical import similarity
 from qc_plugin.types import FrameRow, FrameScore, RegionScore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from qc_plugin.scoring.ruleset import RuleSet
+    from qc_plugin.rulesets.ruleset import RuleSet
     from qc_plugin.types import Finding, Verdict
 
 

@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING
 
 from qc_plugin.decode.limits import PROFILES
 from qc_plugin.errors import TemporaryError, UnsupportedAsset
-from qc_plugin.isolation.looks import Look, Wanted
+from qc_plugin.isolation.looks import DecodedLook, Wanted
 from qc_plugin.isolation.samples import open_samples
 from qc_plugin.pipeline.extra import with_extra
 from qc_plugin.pipeline.place import inside_bars, place
 from qc_plugin.pipeline.seen import Sampled, seen
 from qc_plugin.scoring.measures import FrameFacts, MeasureLimits, score_frame
+from qc_plugin.signals.clipping import clipped_of_regions
+from qc_plugin.signals.damage import DamageCounter
+from qc_plugin.signals.optical_flow import judge_by_motion
+from qc_plugin.signals.sharpness import sharpness
+from qc_plugin.signals.technical import Bars, ShotDetector
 from qc_plugin.stages.ahead import Ahead
-from qc_plugin.stages.clipping import clipped_of_regions
-from qc_plugin.stages.damage import DamageCounter
 from qc_plugin.stages.detectors import Detectors
 from qc_plugin.stages.lost_faces import LostFaces
-from qc_plugin.stages.optical_flow import judge_by_motion
 from qc_plugin.stages.segment import BlurSegmenter
-from qc_plugin.stages.sharpness import sharpness
 from qc_plugin.stages.spool import PictureSpool
-from qc_plugin.stages.technical import Bars, ShotDetector
 from qc_plugin.types import Asset, BlurMap, DecodeStats, EngineUse, Frame, FrameScore, MediaInfo, Region
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def _opened(asset: Asset, config: RunConfig) -> AbstractContextManager[Samples |
     )
 
 
-def _sampled(looks: Iterable[Look], shots: ShotDetector, damage: DamageCounter) -> Iterator[Sampled]:
+def _sampled(looks: Iterable[DecodedLook], shots: ShotDetector, damage: DamageCounter) -> Iterator[Sampled]:
     """The frames to score; every other frame is seen by the shot detector only and never became RGB."""
     for look in seen(looks):
         shots.update(look.preview)

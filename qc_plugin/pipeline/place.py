@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from qc_plugin.signals.technical import agreed_bars, similarity
 from qc_plugin.stages.regions import track
-from qc_plugin.stages.technical import agreed_bars, similarity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qc_plugin.stages.damage import DamageCounter
-    from qc_plugin.stages.technical import Bars, Shots
+    from qc_plugin.signals.damage import DamageCounter
+    from qc_plugin.signals.technical import Bars, Shots
     from qc_plugin.types import FrameScore
 
 

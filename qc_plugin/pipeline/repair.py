@@ -18,11 +18,11 @@ from qc_plugin.scoring.blur import BLUR_MEASURES
 from qc_plugin.scoring.evaluate import judge_measured
 from qc_plugin.scoring.measures import FrameFacts, MeasureLimits, apply_limits, score_frame
 from qc_plugin.scoring.selection import rounded, select, selection_of
+from qc_plugin.signals.optical_flow import judge_by_motion
+from qc_plugin.signals.sharpness import sharpness
 from qc_plugin.stages.deblur import DeblurPatch, LocalDeblurrer
 from qc_plugin.stages.motion_paths import reblur
-from qc_plugin.stages.optical_flow import judge_by_motion
 from qc_plugin.stages.pictures import cut
-from qc_plugin.stages.sharpness import sharpness
 from qc_plugin.types import Finding, Frame, FrameJudgement, FrameRow, FrameScore, RegionScore, Repair
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from qc_plugin.config import RunConfig
+    from qc_plugin.rulesets.ruleset import RuleSet
     from qc_plugin.scoring.rule_models import RepairRules
-    from qc_plugin.scoring.ruleset import RuleSet
     from qc_plugin.stages.segment import BlurSegmenter
     from qc_plugin.stages.spool import PictureSpool
     from qc_plugin.types import AssetReport, BlurMap, Box
@@ -46,7 +46,7 @@ _NEW = {*BLUR_MEASURES, "evidence", "sharpness"}
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class RepairEngines:
     """What a repair is made and proved with; the deblurrer is opened when the first rule asks for it."""
 
     segmenter: BlurSegmenter
@@ -64,7 +64,7 @@ class Attempt:
 
 
 def repair_frames(
-    report: AssetReport, pictures: PictureSpool, repaired: PictureSpool, bench: Bench, rules: RuleSet
+    report: AssetReport, pictures: PictureSpool, repaired: PictureSpool, bench: RepairEngines, rules: RuleSet
 ) -> AssetReport:
     """`report` with a receipt on every frame that was tried; accepted pictures go to `repaired`."""
     due = [row for row in report.frames if row.judgement.decision == "deblur"]
@@ -99,7 +99,7 @@ def _open(backend: str, precision: str, threads: int | None) -> LocalDeblurrer:
 
 
 def repair_frame(
-    row: FrameRow, rgb: Rgb, bench: Bench, rules: RuleSet, *, odds: Odds | None = None
+    row: FrameRow, rgb: Rgb, bench: RepairEngines, rules: RuleSet, *, odds: Odds | None = None
 ) -> tuple[Repair, Rgb | None]:
     """The receipt of one frame, and its repaired picture if it was accepted.
 
@@ -203,7 +203,7 @@ def _attempt(
     score: FrameScore,
     asked: list[Finding],
     rgb: Rgb,
-    bench: Bench,
+    bench: RepairEngines,
     rules: RuleSet,
     odds: Odds | None,
 ) -> Attempt:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qc_plugin.errors import AssetError
-from qc_plugin.stages.optical_flow import displacement, odds_of_blur
-from qc_plugin.stages.technical import Bars, find_bars, measure_preview, perceptual_hash
+from qc_plugin.signals.optical_flow import displacement, odds_of_blur
+from qc_plugin.signals.technical import Bars, find_bars, measure_preview, perceptual_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from qc_plugin.isolation.looks import Look
+    from qc_plugin.isolation.looks import DecodedLook
     from qc_plugin.types import Frame, Preview
 
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Seen:
     """One decoded frame: its preview, its RGB where it was wanted, and then what its motion says of blur.
 
-    `corrupt` and `n_lost` as in `Look`. `odds` as `stages.optical_flow.odds_of_blur` gives them: None for a
-    picture, and where it cannot be told.
+    `corrupt` and `n_lost` as in `DecodedLook`. `odds` as `signals.optical_flow.odds_of_blur` gives them: None
+    for a picture, and where it cannot be told.
     """
 
     preview: Preview
@@ -34,13 +34,13 @@ class Seen:
     n_lost: int = 0
 
 
-def seen(looks: Iterable[Look]) -> Iterator[Seen]:
+def seen(looks: Iterable[DecodedLook]) -> Iterator[Seen]:
     """All looks in order, each as soon as the next is there; those before a failure come before it is raised.
 
     Raises AssetError as `looks` does.
     """
     before: Preview | None = None
-    held: Look | None = None
+    held: DecodedLook | None = None
     failure: AssetError | None = None
     try:
         for look in looks:
@@ -56,7 +56,7 @@ def seen(looks: Iterable[Look]) -> Iterator[Seen]:
         raise failure
 
 
-def _seen(look: Look, before: Preview | None, after: Preview | None) -> Seen:
+def _seen(look: DecodedLook, before: Preview | None, after: Preview | None) -> Seen:
     if look.frame is None:
         return Seen(look.preview, None, None, look.corrupt, look.n_lost)
     moved = displacement(look.preview, (before, after))

@@ -12,8 +12,8 @@ from qc_plugin.types.summary import EXCLUDED, OF_ASSET
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from qc_plugin.rulesets.ruleset import RuleSet
     from qc_plugin.scoring.rule_models import Threshold
-    from qc_plugin.scoring.ruleset import RuleSet
     from qc_plugin.types import Decision, FrameJudgement, FrameRank, Severity
 
 INCOMPLETE = f"{OF_ASSET}incomplete"

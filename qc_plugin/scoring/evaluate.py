@@ -22,8 +22,8 @@ from qc_plugin.types import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from qc_plugin.rulesets.ruleset import RuleSet
     from qc_plugin.scoring.rule_models import Rule, Selection
-    from qc_plugin.scoring.ruleset import RuleSet
 
 __all__ = ["ENGINES", "judge_asset", "judge_frame", "judge_measured", "skipped_rules"]
 

@@ -23,8 +23,8 @@ from qc_plugin.types.summary import EXCLUDED
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from qc_plugin.rulesets.ruleset import RuleSet
     from qc_plugin.scoring.rule_models import Diversity, Rank
-    from qc_plugin.scoring.ruleset import RuleSet
 
 REASONS = ("rejected", "review", "duplicate", "per_shot", "min_gap", "outranked", "corrupt")
 _BAD_MOMENT = ("transition", "combed")  # left out, and yet pictures of the film: dark or blank ones are none

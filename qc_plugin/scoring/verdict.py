@@ -20,7 +20,7 @@ from qc_plugin.types.summary import speaks_against
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from qc_plugin.scoring.ruleset import RuleSet
+    from qc_plugin.rulesets.ruleset import RuleSet
 
 _Spoken = tuple[FrameScore, Finding]
 

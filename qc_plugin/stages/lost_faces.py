@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from qc_plugin.signals.phash import similarity
 from qc_plugin.stages.box_shares import area, share_of_smaller
-from qc_plugin.stages.phash import similarity
 from qc_plugin.stages.tracks import Tracker
 
 if TYPE_CHECKING:

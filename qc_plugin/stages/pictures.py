@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from qc_plugin.files import write_whole
+from qc_plugin.signals.reduction import shrink
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,16 +46,6 @@ def write_png(path: Path, rgb: NDArray[np.uint8]) -> None:
     ok, data = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
     assert ok
     write_whole(path, data.tobytes(), what="the picture")
-
-
-def shrink(rgb: NDArray[np.uint8], long_side_px: int) -> NDArray[np.uint8]:
-    """(H, W, 3) or (H, W), at most `long_side_px` on the longer side, never enlarged."""
-    height, width = rgb.shape[:2]
-    scale = long_side_px / max(height, width)
-    if scale >= 1:
-        return rgb
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def sheet_jpeg(rgb: NDArray[np.uint8], long_side_px: int = 960) -> bytes:

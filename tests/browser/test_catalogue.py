@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from qc_plugin.batch.catalogue import make_catalogue
-from qc_plugin.batch.rejudge import judge_again
+from qc_plugin.asset.judged_again import judge_again
 from qc_plugin.report.write import write_report
-from qc_plugin.scoring.ruleset import load_rules
+from qc_plugin.rulesets.ruleset import load_rules
+from qc_plugin.workshop.catalogue import make_catalogue
 from tests.support.browser import CONTRAST, emulate, find, nameless, open_page, requested
 from tests.support.fake_report import fake_artwork, fake_error, fake_report
 from tests.unit.batch.conftest import measured

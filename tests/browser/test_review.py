@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from qc_plugin.batch.decisions import read_decisions
-from qc_plugin.report.review import ReviewAsset, ReviewPictures, shared, write_review
+from qc_plugin.pages.review import ReviewAsset, ReviewPictures, shared, write_review
+from qc_plugin.workshop.decisions import read_decisions
 from tests.support.browser import CONTRAST, emulate, find, nameless, open_page, press, requested
 from tests.support.fake_report import STEP, draw_frame, draw_pictures, fake_error, fake_report, jpeg
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from qc_plugin.report.sheet import SheetImages, wanted_images, write_sheet
+from qc_plugin.pages.sheet import SheetImages, wanted_images, write_sheet
 from tests.support.browser import CONTRAST, emulate, find, focused, nameless, open_page, press, requested
 from tests.support.fake_report import draw_pictures, draw_regions, fake_artwork, fake_error, fake_report
 

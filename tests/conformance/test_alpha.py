@@ -12,7 +12,7 @@ import pytest
 from qc_plugin.decode import open_video
 from qc_plugin.decode.alpha import BACKDROP, over_backdrop
 from qc_plugin.errors import UnsupportedAsset
-from qc_plugin.stages.technical import measure_preview
+from qc_plugin.signals.technical import measure_preview
 from tests.support.clips import frame_of, pattern
 from tests.support.readers import READERS
 

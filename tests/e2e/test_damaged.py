@@ -7,7 +7,7 @@ import pytest
 from qc_plugin.isolation.looks import Wanted
 from qc_plugin.isolation.samples import open_samples
 from qc_plugin.report.read import read_frames, read_meta
-from qc_plugin.stages.damage import DamageCounter
+from qc_plugin.signals.damage import DamageCounter
 from qc_plugin.types import Asset
 from tests.support.damaged import damaged
 

@@ -6,7 +6,7 @@ import shutil
 
 import yaml
 
-from qc_plugin.batch.keys import keys_for, rules_of
+from qc_plugin.asset.keys import keys_for, rules_of
 from qc_plugin.config import RunConfig
 from qc_plugin.inference.spec import engines_folder
 from qc_plugin.report.read import read_frames, read_meta

@@ -6,9 +6,9 @@ import shutil
 
 import pytest
 
-from qc_plugin.batch.rejudge import judge_again
+from qc_plugin.asset.judged_again import judge_again
 from qc_plugin.report.write import write_report
-from qc_plugin.scoring.ruleset import load_rules
+from qc_plugin.rulesets.ruleset import load_rules
 from tests.support.fake_report import STEP, fake_report, hand_blur
 from tests.support.in_a_row import ROOT, run_in_a_row
 from tests.support.media import write_clip, write_still

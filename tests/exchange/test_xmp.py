@@ -28,7 +28,7 @@ def test_one_sidecar_a_ranked_frame_beside_its_still(report, tmp_path):
 
 
 def test_names_are_those_that_publish_writes(report, tmp_path):
-    from qc_plugin.batch.publish import write_stills
+    from qc_plugin.asset.publish import write_stills
     from qc_plugin.pipeline import Checked
 
     class Pictures:

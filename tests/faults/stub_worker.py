@@ -6,9 +6,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from qc_plugin.batch import work, worker
-from qc_plugin.batch.keys import error_report
-from qc_plugin.batch.outcome import outcome_of
+from qc_plugin.asset import check_one as work
+from qc_plugin.asset.keys import error_report
+from qc_plugin.asset.outcome import outcome_of
+from qc_plugin.batch import worker
 from qc_plugin.errors import AssetError
 from qc_plugin.report.write import write_report
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from qc_plugin.batch.work import Workshop
+from qc_plugin.asset.check_one import AssetChecker
 from qc_plugin.config import RunConfig
 from qc_plugin.decode import DEFAULT_LIMITS, container
 from qc_plugin.errors import AssetError, QcError
@@ -25,7 +25,7 @@ CANARY = "canary-7f3a91"
 
 @pytest.fixture
 def shop(tmp_path):
-    return Workshop(RunConfig(reports=tmp_path / "out", sheet=False, stills=False, sandbox="off"))
+    return AssetChecker(RunConfig(reports=tmp_path / "out", sheet=False, stills=False, sandbox="off"))
 
 
 @pytest.fixture(scope="module")
@@ -250,7 +250,7 @@ def test_28_a_link_swapped_all_the_time_never_shows_the_secret(shop, clip, tmp_p
             new.symlink_to(secret if n % 2 else root / "good.mp4")
             new.replace(link)
 
-    from qc_plugin.batch.identity import fingerprint
+    from qc_plugin.asset.identity import fingerprint
 
     swap_thread = threading.Thread(target=swap)
     swap_thread.start()

@@ -123,8 +123,8 @@ def test_c20_pictures_for_calibrating_are_decoded_behind_the_wall(tmp_path):
 
 
 def test_c20_a_repaired_picture_that_a_report_names_is_decoded_behind_the_wall(tmp_path):
-    from qc_plugin.batch.review import _as_jpeg
     from qc_plugin.config import RunConfig
+    from qc_plugin.workshop.review import _as_jpeg
 
     (tmp_path / "segv picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
     assert _as_jpeg({3: tmp_path / "segv picture.png"}, RunConfig()) == {}

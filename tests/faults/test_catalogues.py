@@ -18,8 +18,8 @@ import pytest
 
 from qc_plugin.batch import run
 from qc_plugin.batch.ledger import Ledger
-from qc_plugin.host.desk import Desk
 from qc_plugin.host.event import Event
+from qc_plugin.host.event_handler import EventHandler
 from qc_plugin.report.read import read_meta
 from tests.faults import stub_worker
 from tests.faults.stub_worker import asset
@@ -426,7 +426,7 @@ def test_row_04_by_the_door_of_a_host(stranger, scan, monkeypatch, capsys):
     asset(stranger / "lib/secret/b.png")
     (stranger / "lib/secret").chmod(0)
     event = {"schema": 1, "event": "task.run", "id": "t", "task": "nightly-scan", "paths": ["lib"]}
-    desk = Desk({"reports": stranger / "R", "rules": "artwork", "sheet": False, "stills": False})
+    desk = EventHandler({"reports": stranger / "R", "rules": "artwork", "sheet": False, "stills": False})
     answer = desk.answer(Event.model_validate(event))
     assert (answer.verdict, answer.task.exit_code, answer.task.assets) == ("review", 20, 1)
     assert answer.task.skipped == 1

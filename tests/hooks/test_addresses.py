@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from qc_plugin.errors import QcError
-from qc_plugin.host.desk import Desk
 from qc_plugin.host.event import parse_event
+from qc_plugin.host.event_handler import EventHandler
 from qc_plugin.report.text import without_secrets
 from qc_plugin.store.address import file_path, given_place
 
@@ -77,19 +77,19 @@ def test_row_27_a_candidate_that_arrives_late_is_looked_at(desk, event, still, t
 
 
 def test_row_27_over_a_limit_holds_for_that_limit_only(engines, event, tmp_path, monkeypatch):
-    from qc_plugin.batch.work import Workshop
+    from qc_plugin.asset.check_one import AssetChecker
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Workshop, "engines", engines)
+    monkeypatch.setattr(AssetChecker, "engines", engines)
     from PIL import Image
 
     Image.new("RGB", (4200, 4100), "grey").save("wall.png")  # 17.2 MP: over `strict`, under `default`
     asked = event(asset={"uri": "wall.png"})
     flags = {"reports": tmp_path / "out", "sheet": False, "stills": False}
-    first = Desk({**flags, "limits": "strict"}).answer(asked)
+    first = EventHandler({**flags, "limits": "strict"}).answer(asked)
     assert first.error.exit_code == 21
-    assert Desk({**flags, "limits": "strict"}).answer(asked).replayed
-    wider = Desk({**flags, "limits": "default"}).answer(asked)
+    assert EventHandler({**flags, "limits": "strict"}).answer(asked).replayed
+    wider = EventHandler({**flags, "limits": "default"}).answer(asked)
     assert (wider.error, wider.replayed) == (None, False)
 
 
@@ -125,7 +125,7 @@ def test_row_28_and_29_file_addresses(tmp_path, event, monkeypatch, written, nam
     (tmp_path / name).write_bytes(b"no video")
     (tmp_path / "x").write_bytes(b"another file, which must not be judged instead")
     uri = written.format(tmp_path)
-    result = Desk({"reports": tmp_path / "out"}).answer(event(asset={"uri": uri}))
+    result = EventHandler({"reports": tmp_path / "out"}).answer(event(asset={"uri": uri}))
     assert (result.error.exit_code, NOT_THERE in result.error.text) == (20, False), result.error
     assert result.asset.uri == uri
     assert result.error.text.startswith(name) or name in result.error.text
@@ -158,7 +158,7 @@ def test_row_28_a_file_that_is_really_called_so_comes_first(tmp_path, monkeypatc
 )
 def test_row_29_a_sentence_that_helps(tmp_path, event, monkeypatch, uri, words):
     monkeypatch.chdir(tmp_path)
-    result = Desk({"reports": tmp_path / "out"}).answer(event(asset={"uri": uri}))
+    result = EventHandler({"reports": tmp_path / "out"}).answer(event(asset={"uri": uri}))
     assert (result.error.exit_code, words in result.error.text) == (20, True), result.error.text
     assert "`file` addresses are not read" not in result.error.text
 
@@ -168,7 +168,7 @@ def test_row_28_reports_folders_by_address(tmp_path, event, monkeypatch, written
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bad.mp4").write_bytes(b"no video")
     asked = event(asset={"uri": "bad.mp4"}, settings={"reports": written.format(tmp_path)})
-    result = Desk().answer(asked)
+    result = EventHandler().answer(asked)
     assert Path(result.report).is_relative_to(tmp_path / "deep/out#1")
     assert not (tmp_path / "file:").exists()
 
@@ -176,7 +176,7 @@ def test_row_28_reports_folders_by_address(tmp_path, event, monkeypatch, written
 def test_row_29_reports_on_another_machine_are_refused(tmp_path, event, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for reports, words in (("file://nas/qc", "machine `nas`"), ("s3:/qc/reports", "folder")):
-        result = Desk().answer(event(asset={"uri": "a"}, settings={"reports": reports}))
+        result = EventHandler().answer(event(asset={"uri": "a"}, settings={"reports": reports}))
         assert (result.error.exit_code, words in result.error.text) == (2, True)
     assert list(tmp_path.iterdir()) == []
 

@@ -98,16 +98,16 @@ def test_a_stop_gives_what_was_found_and_no_report_that_counts(desk, event, clip
 
 def _after_first_batch(stop, monkeypatch):
     """An event that is set once the clock was asked with some work done, as a host's SIGTERM would."""
-    from qc_plugin.host.clock import Clock
+    from qc_plugin.host.deadline import Deadline
 
-    ask = Clock.watch
+    ask = Deadline.watch
 
     def watch(self, done, stage="segment"):
         if done > 0:
             stop.set()
         return ask(self, done, stage)
 
-    monkeypatch.setattr(Clock, "watch", watch)
+    monkeypatch.setattr(Deadline, "watch", watch)
     return stop
 
 
@@ -121,9 +121,9 @@ def test_a_stop_before_the_first_frame_is_try_again_later(desk, event, still, cl
 
 
 def test_time_over_stops_at_a_boundary():
-    from qc_plugin.host.clock import Clock
+    from qc_plugin.host.deadline import Deadline
 
-    clock = Clock("e", timeout_s=0.2)
+    clock = Deadline("e", timeout_s=0.2)
     assert clock.watch(0.1)
     time.sleep(0.19)  # a tenth is kept back for judging and writing
     assert not clock.watch(0.5)
@@ -143,11 +143,11 @@ def test_time_over_stops_at_a_boundary():
     ],
 )
 def test_bad_input_is_answered(monkeypatch, event, tmp_path, uri, settings, code, words):
-    from qc_plugin.host.desk import Desk
+    from qc_plugin.host.event_handler import EventHandler
 
     monkeypatch.chdir(tmp_path)
     uri = str(SAMPLE) if uri == "STILL" else uri
-    result = Desk().answer(event(asset={"uri": uri}, settings=settings))
+    result = EventHandler().answer(event(asset={"uri": uri}, settings=settings))
     assert result.verdict == "error"
     assert result.incomplete
     assert result.stop
@@ -252,7 +252,7 @@ def test_our_bug_is_an_answer_too(desk, event, still, monkeypatch, tmp_path):
     def broken(*_args, **_kwargs):
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("qc_plugin.host.desk.locate", broken)
+    monkeypatch.setattr("qc_plugin.host.event_handler.locate", broken)
     result = desk.answer(event(asset={"uri": str(still)}))
     assert (result.error.exit_code, result.error.retryable) == (70, False)
     assert "please report" in result.error.text

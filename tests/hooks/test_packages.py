@@ -11,7 +11,7 @@ import pytest
 
 from qc_plugin.config import RunConfig
 from qc_plugin.errors import HookError
-from qc_plugin.hooks.installed import packages
+from qc_plugin.extensions.installed import packages
 from qc_plugin.report.read import read_frames, read_report
 from qc_plugin.report.write import write_report
 from qc_plugin.scoring.measures import MEASURES
@@ -96,7 +96,7 @@ def install(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
-PRELUDE = "import sys, time\nfrom qc_plugin.hooks import ExtraMeasure, hookimpl\nheard = []\n"
+PRELUDE = "import sys, time\nfrom qc_plugin.extensions import ExtraMeasure, hookimpl\nheard = []\n"
 GOOD = "@hookimpl\ndef asset_finished(report, path): heard.append(report)\n"
 WARN = RunConfig(hook_timeout_s=0.3)
 FAIL = RunConfig(hook_timeout_s=0.3, on_hook_error="fail")
@@ -229,7 +229,7 @@ def test_a_measure_is_a_number_in_its_range_or_a_reason(install, value, expected
 
 
 def test_a_measure_is_part_of_the_key(install):
-    from qc_plugin.batch.work import keys_for, rules_of
+    from qc_plugin.asset.check_one import keys_for, rules_of
 
     config = RunConfig(rules="artwork")
     packages.cache_clear()

@@ -31,7 +31,7 @@ def test_a_noisy_package_leaves_the_protocol_whole(still, tmp_path):
     """A hook that prints, writes to the numbered stream and hangs: still only JSON lines, and an answer."""
     noisy = (
         "import os, time\n"
-        "from qc_plugin.hooks import hookimpl\nprint('loaded')\n"
+        "from qc_plugin.extensions import hookimpl\nprint('loaded')\n"
         "@hookimpl\ndef asset_finished(path):\n    print('done')\n"
         "    os.write(1, b'raw\\n')\n    time.sleep(600)\n"
     )

@@ -3,7 +3,7 @@
 import pytest
 from moto.server import ThreadedMotoServer
 
-from qc_plugin.host.desk import Desk
+from qc_plugin.host.event_handler import EventHandler
 from tests.support.media import write_clip, write_still
 
 
@@ -28,11 +28,11 @@ def engines():
 @pytest.fixture
 def desk(engines, monkeypatch, tmp_path):
     """A desk whose reports lie in the test's folder."""
-    from qc_plugin.batch.work import Workshop
+    from qc_plugin.asset.check_one import AssetChecker
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Workshop, "engines", engines)
-    return Desk({"reports": tmp_path / "out", "sample": "2fps"})
+    monkeypatch.setattr(AssetChecker, "engines", engines)
+    return EventHandler({"reports": tmp_path / "out", "sample": "2fps"})
 
 
 @pytest.fixture(scope="session")

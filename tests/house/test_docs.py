@@ -10,20 +10,20 @@ import pytest
 import typer
 
 from qc_plugin import errors
-from qc_plugin.batch.outcome import VERDICT_CODES
+from qc_plugin.asset.outcome import VERDICT_CODES
 from qc_plugin.cli.main import _WRONG_CALL, app
 from qc_plugin.config import RunConfig
 from qc_plugin.exchange.formats import EXPORTS
-from qc_plugin.hooks import Hooks
+from qc_plugin.extensions import Hooks
 from qc_plugin.host.event import EVENTS, Event, EventSettings
 from qc_plugin.host.manifest import load_manifest
 from qc_plugin.host.schemas import NAMES
 from qc_plugin.report.meta import encode_meta
 from qc_plugin.report.schema import SCHEMA
-from qc_plugin.scoring.lint import lint
+from qc_plugin.rulesets.lint import lint
+from qc_plugin.rulesets.ruleset import load_rules
+from qc_plugin.rulesets.tests import run_tests
 from qc_plugin.scoring.measures import MEASURES
-from qc_plugin.scoring.rule_tests import run_tests
-from qc_plugin.scoring.ruleset import load_rules
 from qc_plugin.types import Coverage, EngineUse, MediaInfo, Provenance
 from tests.support.fake_report import fake_report
 from tests.support.pages import ROOT, all_pages, anchors, links, made, quoted_lines, site_pages

@@ -36,8 +36,8 @@ def test_c20_opencv_reads_no_file_and_decodes_only_what_we_encoded():
     """The import contract cannot tell OpenCV's decoders from its arithmetic."""
     ours = {
         "qc_plugin/stages/pictures.py": ["imdecode"],  # the spool's own JPEG
-        "qc_plugin/report/sheet_cards.py": ["imdecode"],  # crops made for this very sheet
-        "qc_plugin/report/sheet_images.py": ["imdecode"],  # the same, to make them smaller
+        "qc_plugin/pages/sheet_cards.py": ["imdecode"],  # crops made for this very sheet
+        "qc_plugin/pages/sheet_images.py": ["imdecode"],  # the same, to make them smaller
     }
     readers = {"imread", "imreadmulti", "imdecode", "imdecodemulti", "VideoCapture"}
     found = {}

@@ -28,7 +28,7 @@ def test_ships_manifest_rules_engines_and_samples(names):
         "qc_plugin/_bundled/engines/regions/engine.yaml",
         "qc_plugin/_bundled/engines/regions/model.onnx",
         "qc_plugin/samples/cups.mp4",
-        "qc_plugin/report/templates/sheet.html.j2",
+        "qc_plugin/pages/templates/sheet.html.j2",
     ]
     assert [name for name in wanted if name not in names] == []
 

@@ -12,7 +12,7 @@ from qc_plugin.errors import QcError
 from qc_plugin.host.event import parse_event
 from qc_plugin.report.read import read_meta, read_report
 from qc_plugin.resources import shipped
-from qc_plugin.scoring.ruleset import load_rules
+from qc_plugin.rulesets.ruleset import load_rules
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden/report-qc.frames-1.parquet"
 RULES = shipped("rules", "default.yaml").read_text(encoding="utf-8")

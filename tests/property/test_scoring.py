@@ -16,12 +16,12 @@ from hypothesis.extra import numpy as hnp
 
 from qc_plugin.errors import RuleError
 from qc_plugin.rle import decode, encode
+from qc_plugin.rulesets.ruleset import RuleSet, load_rules, shipped_rule_sets
+from qc_plugin.rulesets.yaml_source import parse_source
 from qc_plugin.scoring.evaluate import judge_asset, judge_frame
 from qc_plugin.scoring.measures import region_blur
 from qc_plugin.scoring.rank import rank_frames
-from qc_plugin.scoring.ruleset import RuleSet, load_rules, shipped_rule_sets
 from qc_plugin.scoring.selection import main_faces
-from qc_plugin.scoring.yaml_source import parse_source
 from qc_plugin.types import DECISION_ORDER, OUTCOME_ORDER, BlurMap
 from qc_plugin.types.summary import worst_first
 from tests.unit.scoring.made_up import SIZE_PX, frame, region

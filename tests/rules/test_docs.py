@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 import yaml
 
+from qc_plugin.rulesets.checks import VERDICT_FACTS
+from qc_plugin.rulesets.inherit import LIMIT_PARAMS
+from qc_plugin.rulesets.lint import lint
+from qc_plugin.rulesets.ruleset import load_rules, shipped_rule_sets
 from qc_plugin.scoring import rule_models
-from qc_plugin.scoring.inherit import LIMIT_PARAMS
-from qc_plugin.scoring.lint import lint
 from qc_plugin.scoring.measures import MEASURES
 from qc_plugin.scoring.rank import REASONS
 from qc_plugin.scoring.rank_parts import PARTS
-from qc_plugin.scoring.rule_checks import VERDICT_FACTS
 from qc_plugin.scoring.rule_models import RuleFile
-from qc_plugin.scoring.ruleset import load_rules, shipped_rule_sets
 
 ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from qc_plugin.resources import shipped
-from qc_plugin.scoring.lint import lint
-from qc_plugin.scoring.rule_tests import run_tests
-from qc_plugin.scoring.ruleset import AssetFacts, RuleSet, applies, load_rules, shipped_rule_sets
+from qc_plugin.rulesets.lint import lint
+from qc_plugin.rulesets.ruleset import AssetFacts, RuleSet, applies, load_rules, shipped_rule_sets
+from qc_plugin.rulesets.tests import run_tests
 
 NAMES = shipped_rule_sets()
 CASES = [

@@ -173,7 +173,7 @@ def test_a_report_of_another_asset_at_our_place_is_not_touched(bucket, config):
 
 
 def test_too_large_an_object_is_refused_before_a_byte_of_it(bucket, config, way, monkeypatch):
-    from qc_plugin.batch import spool
+    from qc_plugin.asset import fetched as spool
 
     bucket.put("in/a.png")
     strict = spool.PROFILES["default"]
@@ -184,7 +184,7 @@ def test_too_large_an_object_is_refused_before_a_byte_of_it(bucket, config, way,
 
 
 def test_no_room_for_the_copy_is_a_matter_of_later(bucket, config, monkeypatch):
-    from qc_plugin.batch import spool
+    from qc_plugin.asset import fetched as spool
 
     bucket.put("in/a.png")
     monkeypatch.setattr(spool, "RESERVE_BYTES", 1 << 60)

@@ -16,7 +16,7 @@ import numpy as np
 from qc_plugin.decode.limits import DEFAULT_LIMITS
 from qc_plugin.isolation.looks import Wanted, open_source
 from qc_plugin.pipeline.seen import seen
-from qc_plugin.stages.optical_flow import judge_by_motion
+from qc_plugin.signals.optical_flow import judge_by_motion
 from qc_plugin.types import BlurMap
 
 from .evaluate_photos import weighted_share, window_of

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from qc_plugin.decode.rgb_preview import preview_of_rgb
-from qc_plugin.stages.optical_flow import displacement, odds_of_blur
+from qc_plugin.signals.optical_flow import displacement, odds_of_blur
 
 from .evaluate_clips import in_motion
 from .evaluate_pairs import mean_probability, shake

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qc_plugin.hooks import ExtraMeasure, hookimpl
+from qc_plugin.extensions import ExtraMeasure, hookimpl
 
 
 @hookimpl

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from qc_plugin.batch.rejudge import judge_again
+from qc_plugin.asset.judged_again import judge_again
 from qc_plugin.report.write import write_report
-from qc_plugin.scoring.ruleset import load_rules
+from qc_plugin.rulesets.ruleset import load_rules
 from tests.support.fake_report import HEIGHT, WIDTH, f32, fake_artwork, fake_error, fake_report
 
 

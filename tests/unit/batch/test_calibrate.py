@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from qc_plugin.batch.calibrate import Goal, calibrate
-from qc_plugin.batch.rejudge import judge_again, rejudge
+from qc_plugin.asset.judged_again import judge_again
 from qc_plugin.config import RunConfig
 from qc_plugin.errors import RuleError, UsageError
 from qc_plugin.report.write import write_report
-from qc_plugin.scoring.proposal import proposal_yaml
-from qc_plugin.scoring.ruleset import load_rules
+from qc_plugin.rulesets.proposal import proposal_yaml
+from qc_plugin.rulesets.ruleset import load_rules
+from qc_plugin.workshop.calibrate import Goal, calibrate
+from qc_plugin.workshop.rejudge import rejudge
 from tests.support.fake_report import STEP, fake_report, hand_blur
 from tests.unit.batch.conftest import measured
 

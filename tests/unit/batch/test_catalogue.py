@@ -5,11 +5,11 @@ import re
 
 import pytest
 
-from qc_plugin.batch.catalogue import make_catalogue
-from qc_plugin.batch.rejudge import rejudge
 from qc_plugin.config import RunConfig
 from qc_plugin.errors import UsageError
 from qc_plugin.report.read import read_meta
+from qc_plugin.workshop.catalogue import make_catalogue
+from qc_plugin.workshop.rejudge import rejudge
 
 
 def _words(page):

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from qc_plugin.batch.decisions import read_decisions
 from qc_plugin.errors import UsageError
+from qc_plugin.workshop.decisions import read_decisions
 
 LINE = {
     "schema": "qc.decisions/1",

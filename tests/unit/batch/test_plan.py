@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from qc_plugin.asset.identity import canonical_hash, hash_file, judge_key, measure_key
 from qc_plugin.batch.found import Found, LeftOut
-from qc_plugin.batch.identity import canonical_hash, hash_file, judge_key, measure_key
 from qc_plugin.batch.walk import walk
 from qc_plugin.errors import UnsupportedAsset, UsageError
 

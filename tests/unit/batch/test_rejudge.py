@@ -5,13 +5,14 @@ from collections import Counter
 
 import pytest
 
-from qc_plugin.batch.rejudge import judge_again, rejudge
-from qc_plugin.batch.review_calls import review_calls
+from qc_plugin.asset.judged_again import judge_again
 from qc_plugin.config import RunConfig
 from qc_plugin.errors import RuleError, UsageError
 from qc_plugin.report.read import read_report
 from qc_plugin.report.write import write_report
-from qc_plugin.scoring.ruleset import load_rules
+from qc_plugin.rulesets.ruleset import load_rules
+from qc_plugin.workshop.rejudge import rejudge
+from qc_plugin.workshop.review_calls import review_calls
 
 CONFIG = RunConfig()
 

@@ -7,11 +7,11 @@ import sqlite3
 import pytest
 
 from qc_plugin.batch import pool, run
-from qc_plugin.batch.ledger import Entry, Ledger
-from qc_plugin.batch.manifest import manifest_path, read_manifest
+from qc_plugin.batch.ledger import Ledger, LedgerEntry
 from qc_plugin.batch.plan import Shard
 from qc_plugin.batch.rebuild import rebuild
 from qc_plugin.batch.run import ScanOptions, scan
+from qc_plugin.batch.shard_manifest import manifest_path, read_manifest
 from qc_plugin.config import RunConfig
 from qc_plugin.errors import TemporaryError, UsageError
 from qc_plugin.files import sweep
@@ -221,7 +221,7 @@ def test_a_plan_counts_by_reason_and_estimates_by_what_others_took(config, folde
 
 
 def test_outcomes_go_to_the_ledger_with_what_they_cost(tmp_path):
-    entry = Entry(
+    entry = LedgerEntry(
         path="/a", state="1", asset_id="x", kind="video", measures="m", settings="s", verdict="accept"
     )
     with Ledger(tmp_path / "l.sqlite") as ledger:

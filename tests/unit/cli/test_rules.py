@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from qc_plugin.report.write import write_report
-from qc_plugin.scoring.ruleset import load_rules, shipped_rule_sets
+from qc_plugin.rulesets.ruleset import load_rules, shipped_rule_sets
 from tests.support.fake_report import fake_artwork, fake_error, fake_report
 
 HEAD = "schema: 1\nid: {0}\ntitle: {0}\nextends: [default]\n"

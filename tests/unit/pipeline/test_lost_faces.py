@@ -9,7 +9,7 @@ import pytest
 from qc_plugin.pipeline import Engines
 from qc_plugin.pipeline.measure import Measured, score_samples
 from qc_plugin.pipeline.seen import Sampled
-from qc_plugin.stages.bars import find_bars
+from qc_plugin.signals.bars import find_bars
 from qc_plugin.stages.spool import PictureSpool
 from qc_plugin.types import Frame
 from tests.support.drawn_face import drawn_face

@@ -8,7 +8,7 @@ import pytest
 
 from qc_plugin.pipeline.repair import (
     Attempt,
-    Bench,
+    RepairEngines,
     boxes_of,
     coarse_change,
     reblur_db,
@@ -16,8 +16,8 @@ from qc_plugin.pipeline.repair import (
     repair_frames,
 )
 from qc_plugin.report.repairs import accepted_repairs, receipt_sentence
+from qc_plugin.rulesets.ruleset import load_rules
 from qc_plugin.scoring.evaluate import judge_measured
-from qc_plugin.scoring.ruleset import load_rules
 from qc_plugin.stages.deblur import DeblurPatch, LocalDeblurrer
 from qc_plugin.stages.segment import BlurSegmenter
 from qc_plugin.stages.spool import PictureSpool
@@ -139,7 +139,7 @@ def test_receipts_of_real_engines_keep_the_measures(smeared):
         score=score(0.25), judgement=judgement, rank=FrameRank(frame_index=0, score=0.5, score_parts={})
     )
     report = replace(fake_report(), frames=(row,), repaired=False)
-    bench = Bench(
+    bench = RepairEngines(
         BlurSegmenter.load(backend="openvino", threads=1),
         lambda: LocalDeblurrer.load(backend="openvino", threads=1),
     )
@@ -172,7 +172,7 @@ def test_a_repaired_picture_is_judged_by_its_motion_too(smeared):
         judgement=judge_measured(score(0.25), rules),
         rank=FrameRank(frame_index=0, score=0.5, score_parts={}),
     )
-    bench = Bench(Unsure(), lambda: LocalDeblurrer.load(backend="openvino", threads=1))
+    bench = RepairEngines(Unsure(), lambda: LocalDeblurrer.load(backend="openvino", threads=1))
     after = {}
     for name, times in (("still", 0.05), ("alone", None)):
         odds = None if times is None else np.full((80, 120), times, np.float32)
@@ -191,4 +191,7 @@ def test_nothing_is_opened_when_no_rule_asks():
     rows = tuple(replace(r, judgement=replace(r.judgement, decision="accept")) for r in report.frames)
     report = replace(report, frames=rows)
     with PictureSpool() as pictures, PictureSpool() as repaired:
-        assert repair_frames(report, pictures, repaired, Bench(None, closed), load_rules("default")) is report
+        assert (
+            repair_frames(report, pictures, repaired, RepairEngines(None, closed), load_rules("default"))
+            is report
+        )

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from qc_plugin.errors import DecoderDied
-from qc_plugin.isolation.looks import Look
+from qc_plugin.isolation.looks import DecodedLook
 from qc_plugin.pipeline.seen import seen
-from qc_plugin.stages.optical_flow import BLURRING
+from qc_plugin.signals.optical_flow import BLURRING
 from qc_plugin.types import Frame, Preview
 
 LUMA = np.random.default_rng(0).integers(0, 255, (45, 80), dtype=np.uint8).repeat(4, 0).repeat(4, 1)
@@ -16,7 +16,7 @@ def look(index, *, with_frame, fps=25.0):
     luma = np.roll(LUMA, 4 * index, axis=1)
     preview = Preview(index, index / fps, luma, np.full((2, 9, 16), 128, np.uint8), luma[:, :8].copy())
     frame = Frame(index, index / fps, 1 / fps, np.zeros((36, 64, 3), np.uint8)) if with_frame else None
-    return Look(preview, frame)
+    return DecodedLook(preview, frame)
 
 
 def test_all_come_in_order_and_wanted_ones_with_their_motion():

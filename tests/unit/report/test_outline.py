@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from qc_plugin.report.outline import outlines
+from qc_plugin.pages.outline import outlines
 from tests.support.fake_report import encode_rle
 
 

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from qc_plugin.report.review_choice import candidates, record_of
-from qc_plugin.report.review_view import ReviewAsset, ReviewPictures, review_view
+from qc_plugin.pages.review_choice import candidates, record_of
+from qc_plugin.pages.review_view import ReviewAsset, ReviewPictures, review_view
 from tests.support.fake_report import fake_report
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from qc_plugin.errors import UsageError
-from qc_plugin.report.sheet import SheetImages, render, wanted_images, write_sheet
-from qc_plugin.report.sheet_images import fit
-from qc_plugin.report.sheet_view import view_of
+from qc_plugin.pages.sheet import SheetImages, render, wanted_images, write_sheet
+from qc_plugin.pages.sheet_images import fit
+from qc_plugin.pages.sheet_view import view_of
 from tests.support.fake_report import (
     draw_frame,
     draw_pictures,

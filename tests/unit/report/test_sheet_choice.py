@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from qc_plugin.report.sheet_choice import (
+from qc_plugin.pages.sheet_choice import (
     MAX_CARDS,
     finding_groups,
     frame_of_finding,

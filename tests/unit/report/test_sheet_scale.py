@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from qc_plugin.report.sheet_scale import scale_of
+from qc_plugin.pages.sheet_scale import scale_of
 from qc_plugin.types import Bands
 from tests.support.fake_report import fake_report
 

@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from qc_plugin.report.sheet_timeline import timeline_of
-from qc_plugin.report.sheet_words import axis_clock, clock, humanise, length, number, reason_words
+from qc_plugin.pages.sheet_timeline import timeline_of
+from qc_plugin.pages.sheet_words import axis_clock, clock, humanise, length, number, reason_words
 from tests.support.fake_report import fake_artwork, fake_error, fake_report
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qc_plugin.scoring.ruleset import RuleSet, load_rules
+from qc_plugin.rulesets.ruleset import RuleSet, load_rules
 from qc_plugin.types import BlurMap, FrameScore, Region, RegionScore
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 import pytest
 import yaml
 
-from qc_plugin.scoring.effective import effective, effective_lines
-from qc_plugin.scoring.rule_diff import rule_diff
-from qc_plugin.scoring.ruleset import load_rules, shipped_rule_sets
-from qc_plugin.scoring.yaml_source import read_source
+from qc_plugin.rulesets.diff import rule_diff
+from qc_plugin.rulesets.effective import effective, effective_lines
+from qc_plugin.rulesets.ruleset import load_rules, shipped_rule_sets
+from qc_plugin.rulesets.yaml_source import read_source
 
 HOUSE = """schema: 1
 id: house

@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from qc_plugin.errors import RuleError
-from qc_plugin.scoring.proposal import is_upper, proposal_yaml, rule_named, with_limits
-from qc_plugin.scoring.ruleset import load_rules
+from qc_plugin.rulesets.proposal import is_upper, proposal_yaml, rule_named, with_limits
+from qc_plugin.rulesets.ruleset import load_rules
 
 
 def _extended(tmp_path, rules, block):

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from qc_plugin.errors import RuleError
-from qc_plugin.scoring.lint import lint
-from qc_plugin.scoring.ruleset import (
+from qc_plugin.rulesets.lint import lint
+from qc_plugin.rulesets.ruleset import (
     AssetFacts,
     applies,
     choose_rules,

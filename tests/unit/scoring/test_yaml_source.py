@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from qc_plugin.errors import RuleError
-from qc_plugin.scoring.yaml_source import KEY, Place, nearest, parse_source, place_of, plain, read_source
+from qc_plugin.rulesets.yaml_source import KEY, Place, nearest, parse_source, place_of, plain, read_source
 
 TRAPS = [
     ("on: x", 1, 1, "YAML reads the key `on` as bool, not as text", "use another word"),

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from qc_plugin.stages.bars import Agreed, active_area, agreed_bars, find_bars
+from qc_plugin.signals.bars import Agreed, active_area, agreed_bars, find_bars
 from tests.unit.stages.test_far_previews import photo
 
 H, W = 180, 320

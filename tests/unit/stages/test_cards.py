@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from qc_plugin.decode.rgb_preview import preview_of_rgb
+from qc_plugin.rulesets.ruleset import load_rules
 from qc_plugin.scoring.evaluate import judge_frame
-from qc_plugin.scoring.ruleset import load_rules
-from qc_plugin.stages.technical import measure_preview
+from qc_plugin.signals.technical import measure_preview
 from tests.support.cards import BARS, CARDS, bars, labelled
 from tests.support.pictures import pictures_of
 from tests.unit.scoring.made_up import frame

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from qc_plugin.stages.clipping import clipped_of_regions
+from qc_plugin.signals.clipping import clipped_of_regions
 from qc_plugin.types import Region
 
 H, W = 180, 320

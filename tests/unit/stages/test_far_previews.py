@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from qc_plugin.stages.technical import ShotDetector
-from qc_plugin.stages.views import same_view
+from qc_plugin.signals.technical import ShotDetector
+from qc_plugin.signals.views import same_view
 from qc_plugin.types import Preview
 
 H, W = 180, 320

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from qc_plugin.stages.optical_flow import (
+from qc_plugin.signals.optical_flow import (
     BLURRING,
     CRISPNESS,
     LEAST_ODDS,

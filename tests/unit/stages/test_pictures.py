@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from qc_plugin.stages.pictures import cut, decode_jpeg, encode_jpeg, heat_map, shrink
+from qc_plugin.signals.reduction import shrink
+from qc_plugin.stages.pictures import cut, decode_jpeg, encode_jpeg, heat_map
 from qc_plugin.stages.spool import PictureSpool
 from qc_plugin.types import BlurMap
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qc_plugin.stages.sharpness import sharpness
+from qc_plugin.signals.sharpness import sharpness
 
 
 def texture(seed, height=480, width=640):

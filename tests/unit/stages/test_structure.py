@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from qc_plugin.signals.structure import structured
 from qc_plugin.stages.segment import BlurSegmenter
-from qc_plugin.stages.structure import structured
 from qc_plugin.types import Frame
 
 

@@ -6,9 +6,16 @@ import cv2
 import numpy as np
 import pytest
 
-from qc_plugin.stages.looks import blend, change, look_at
-from qc_plugin.stages.shots import NO_EDGE_S
-from qc_plugin.stages.technical import Edge, ShotDetector, Shots, measure_preview, perceptual_hash, similarity
+from qc_plugin.signals.looks import blend, change, look_at
+from qc_plugin.signals.shots import NO_EDGE_S
+from qc_plugin.signals.technical import (
+    Edge,
+    ShotDetector,
+    Shots,
+    measure_preview,
+    perceptual_hash,
+    similarity,
+)
 from qc_plugin.types import Preview
 
 H, W = 180, 320

@@ -1,0 +1,1 @@
+"""Rule files: read, inherited, checked, compared and tested."""

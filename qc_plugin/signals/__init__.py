@@ -1,0 +1,1 @@
+"""Cheap measures of previews and pictures, without a network: exposure, bars, combing, shots, motion."""

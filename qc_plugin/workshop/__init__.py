@@ -1,0 +1,1 @@
+"""Work on stored reports: judge them again, calibrate, explain, review, pick thumbnails."""
