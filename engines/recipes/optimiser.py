@@ -68,18 +68,22 @@ class Muon(torch.optim.Optimizer):
 
 
 class Together:
-    """Both optimisers behind the calls that training makes; norms and biases do not decay."""
+    """Both optimisers behind the calls that training makes; norms and biases do not decay.
 
-    def __init__(self, network: nn.Module, lr: float, *, weight_decay: float = WEIGHT_DECAY) -> None:
+    Without `muon` AdamW moves kernels too: gentler to a network that is trained already.
+    """
+
+    def __init__(
+        self, network: nn.Module, lr: float, *, weight_decay: float = WEIGHT_DECAY, muon: bool = True
+    ) -> None:
         learnt = [p for p in network.parameters() if p.requires_grad]
-        kernels = [p for p in learnt if p.ndim == 4 and p[0, 0].numel() > 1]
-        points = [p for p in learnt if p.ndim > 1 and not (p.ndim == 4 and p[0, 0].numel() > 1)]
+        kernels = [p for p in learnt if muon and p.ndim == 4 and p[0, 0].numel() > 1]
+        points = [p for p in learnt if p.ndim > 1 and not any(p is k for k in kernels)]
         rest = [p for p in learnt if p.ndim <= 1]
         groups = [{"params": points, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
-        self.parts: dict[str, torch.optim.Optimizer] = {
-            "muon": Muon(kernels, lr, weight_decay),
-            "adamw": torch.optim.AdamW(groups, lr=lr),
-        }
+        self.parts: dict[str, torch.optim.Optimizer] = {"adamw": torch.optim.AdamW(groups, lr=lr)}
+        if kernels:
+            self.parts["muon"] = Muon(kernels, lr, weight_decay)
 
     def set_rate(self, lr: float) -> None:
         """Learning rate of the next step."""

@@ -23,18 +23,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engines.recipes.motion_blur.camera import file, photograph
-from engines.recipes.motion_blur.data import wait_while_paused
-from engines.recipes.motion_blur.scene import Mixture, ObjectLayer, Scene, Traits, draw_scene, log_uniform
-from engines.recipes.motion_blur.sources import WORK as BLUR_WORK
-from engines.recipes.motion_blur.sources import load_photos
-from engines.recipes.motion_blur.synthesis import MARGIN_PX, Canvas, compose, traits
+from engines.recipes.synthesis.camera import file, photograph
+from engines.recipes.synthesis.compose import MARGIN_PX, Canvas, compose, traits
+from engines.recipes.synthesis.scene import Mixture, ObjectLayer, Scene, Traits, draw_scene, log_uniform
+from engines.recipes.synthesis.sources import WORK as BLUR_WORK
+from engines.recipes.synthesis.sources import load_photos
+from engines.recipes.training import wait_while_paused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engines.recipes.motion_blur.kernels import Motion
-    from engines.recipes.motion_blur.sources import Photo
+    from engines.recipes.synthesis.kernels import Motion
+    from engines.recipes.synthesis.sources import Photo
 
 WORK = BLUR_WORK.parent / "deblur"
 CELL = 4

@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engines.recipes.motion_blur.kernels import Motion, motion_kernel
-from engines.recipes.motion_blur.sources import WORK as BLUR_WORK
-from engines.recipes.motion_blur.sources import load_photos
-from engines.recipes.motion_blur.synthesis import traits
+from engines.recipes.synthesis.compose import traits
+from engines.recipes.synthesis.kernels import Motion, motion_kernel
+from engines.recipes.synthesis.sources import WORK as BLUR_WORK
+from engines.recipes.synthesis.sources import load_photos
 
 from .classic import richardson_lucy, wiener
 from .data import PairSet, scenes_of
@@ -32,7 +32,7 @@ from .paths import CELL, decode_path, encode_path, endpoint_error, reblur
 from .train import load_network
 
 if TYPE_CHECKING:
-    from engines.recipes.motion_blur.scene import Scene
+    from engines.recipes.synthesis.scene import Scene
 
     from .data import Pairs
     from .model import Analysis, Deblurrer

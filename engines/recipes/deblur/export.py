@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 import yaml
-from torch import Tensor, nn
+from torch import Tensor
 
-from engines.recipes.motion_blur.export import digest, halve_weights
-from qc_plugin.inference import runtimes
+from engines.recipes.onnx_file import OPSET, digest, halve_weights, open_session, trace
 from qc_plugin.stages.deblur_cells import list_cells
 
 from .model import GRID_MARGIN, SIZE_MULTIPLE, Deblurrer, macs
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     import onnx
 
 ENGINE_DIR = Path(__file__).parents[2] / "deblur"
-OPSET = 18
 TOLERANCE = 1e-4  # of a pixel's value in [0, 1], torch against onnxruntime and list against dense
 IMAGE = {"name": "image", "layout": "NCHW", "dtype": "float32", "colour": "RGB", "range": [0.0, 1.0]}
 RESTORED = {"name": "restored", "layout": "NCHW", "dtype": "float32", "meaning": "kept cells restored"}
@@ -114,47 +112,19 @@ def trace_all(network: Deblurrer) -> dict[str, onnx.ModelProto]:
         "neighbours": e["neighbours"],
     }
     return {
-        "deblur": _trace(AnalyserGraph(network), {"image": two["image"]}, ["mask", "code"],
+        "deblur": trace(AnalyserGraph(network), {"image": two["image"]}, ["mask", "code"],
                          {"image": {0: batch, **image}}),
-        "deblur_dense": _trace(DenseGraph(network.restorer), two, ["restored"],
+        "deblur_dense": trace(DenseGraph(network.restorer), two, ["restored"],
                                {"image": {0: batch, **image}, "code": {0: batch, **cell},
                                 "kept": {0: batch, **cell}}),
-        "deblur_cells": _trace(ListRestorer(network.restorer), lists, ["restored"],
+        "deblur_cells": trace(ListRestorer(network.restorer), lists, ["restored"],
                                {"image": image} | {k: {0: listed} for k in list(lists)[1:]}),
     }  # fmt: skip
 
 
-def _trace(
-    graph: nn.Module, inputs: dict[str, Tensor], outputs: list[str], axes: dict[str, dict[int, object]]
-) -> onnx.ModelProto:
-    program = torch.onnx.export(
-        graph.eval(),
-        tuple(inputs.values()),
-        dynamo=True,
-        opset_version=OPSET,
-        input_names=list(inputs),
-        output_names=outputs,
-        dynamic_shapes=axes,
-        verbose=False,
-    )
-    return _tidy(program.model_proto)
-
-
-def _tidy(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Without the tracer's notes (source paths)."""
-    graph = model.graph
-    del graph.value_info[:], model.metadata_props[:], graph.metadata_props[:]
-    for part in (model, graph, *graph.node, *graph.input, *graph.output):
-        part.doc_string = ""
-    for part in (*graph.node, *graph.input, *graph.output, *graph.initializer):
-        del part.metadata_props[:]
-    return model
-
-
 def differences(network: Deblurrer, models: dict[str, bytes]) -> dict[str, float]:
     """Largest absolute differences: each graph in onnxruntime to torch, and the list to the dense graph."""
-    onnxruntime = runtimes.onnxruntime()
-    run = {n: onnxruntime.InferenceSession(m, providers=["CPUExecutionProvider"]) for n, m in models.items()}
+    run = {n: open_session(m) for n, m in models.items()}
     worst = dict.fromkeys(("analyser", "dense", "list_to_dense"), 0.0)
     for seed, (height, width, share) in enumerate(((128, 128, 0.3), (128, 256, 0.05), (256, 128, 1.0))):
         e = example(height, width, share, seed)

@@ -17,7 +17,6 @@ import argparse
 import copy
 import dataclasses
 import json
-import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,9 +25,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engines.recipes.motion_blur.checkpoint import load, save
-from engines.recipes.motion_blur.data import parse_change, wait_while_paused
 from engines.recipes.optimiser import Together
+from engines.recipes.training import follow, load, parse_change, rate_factor, save, wait_while_paused
 
 from .data import Crops, Pairs, PairSet
 from .losses import LossWeights, analyser_loss, cells_moved, restorer_loss
@@ -134,7 +132,7 @@ class Trainer:
         if torch.isfinite(norm):  # a broken batch must not break the run
             self.optimiser.step()
         self.step += 1
-        self._follow()
+        follow(self.average, self.network, self.step, self.settings.ema)
         return {"loss": loss.detach(), "norm": norm} | {k: v.detach() for k, v in terms.items()}
 
     def _loss(self, pairs: Pairs, moved: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -178,17 +176,6 @@ class Trainer:
             code = torch.where(chosen(0.75), analysis.code.detach(), code)
         return grow(kept), torch.where(chosen(WITHOUT_PATH), torch.zeros_like(code), code)
 
-    @torch.no_grad()
-    def _follow(self) -> None:
-        """Move the average towards the network; quickly at first, so that it forgets its start."""
-        decay = min(self.settings.ema, (1 + self.step) / (10 + self.step))
-        pairs = zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True)
-        for mean, now in pairs:
-            if mean.dtype.is_floating_point:
-                mean.lerp_(now, 1 - decay)
-            else:
-                mean.copy_(now)
-
 
 def disturbed(path: Tensor, rng: np.random.Generator) -> Tensor:
     """Paths turned by about 6 degrees and stretched by about an eighth, each in half of the pictures."""
@@ -213,9 +200,8 @@ def decibels_gained(picture: Tensor, pairs: Pairs) -> Tensor:
 
 def learning_rate(settings: Settings, step: int) -> float:
     """Warm-up, then a cosine to a fiftieth."""
-    warm = min(1.0, (step + 1) / max(settings.warmup, 1))
-    cosine = 0.5 + 0.5 * math.cos(math.pi * min(1.0, step / settings.steps))
-    return settings.lr * warm * (0.02 + 0.98 * cosine)
+    done = step / settings.steps
+    return settings.lr * rate_factor(step, done, warmup=settings.warmup, floor=0.02)
 
 
 def load_network(path: Path, analyser: Path | None = None) -> Deblurrer:

@@ -15,13 +15,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engines.recipes.synthesis.scene import EASY, Mixture
+
 from .data import make_set
 from .evaluate import DEFAULT_DATA, score_dev
 from .evaluate_synthetic import DEFAULT_PACK, DEFAULT_SET, curve_of, score_set
 from .losses import LossWeights
 from .predictor import open_runner
-from .scene import EASY, Mixture
-from .train import Settings, Trainer
+from .train import Settings, Stage, Trainer
 
 if TYPE_CHECKING:
     from .model import Segmenter
@@ -61,7 +62,7 @@ ABLATIONS = {
 }
 
 
-def stages_of(ablation: Ablation, folder: Path, pack: Path) -> tuple[tuple[tuple[Path, ...], float], ...]:
+def stages_of(ablation: Ablation, folder: Path, pack: Path) -> tuple[Stage, ...]:
     """The sets of one run, rendered where they are not there yet; equal mixtures share theirs."""
     changes = json.dumps(ablation.mix, sort_keys=True).encode()
     sets = folder / f"{zlib.crc32(changes):08x}"
@@ -70,8 +71,8 @@ def stages_of(ablation: Ablation, folder: Path, pack: Path) -> tuple[tuple[tuple
         changed = replace(mix, **ablation.mix)
         make_set(home, pack, n=n, seed=5, split="train", mix=changed, size_px=SIZE_PX)
     if not ablation.curriculum:
-        return (((easy, full), 1.0),)
-    return (((easy,), EASY_SHARE), ((full,), 1 - EASY_SHARE))
+        return (((((easy, full), 1.0),), 1.0),)
+    return (((((easy,), 1.0),), EASY_SHARE), ((((full,), 1.0),), 1 - EASY_SHARE))
 
 
 def train(ablation: Ablation, folder: Path, sets: Path, pack: Path, steps: int) -> Path:

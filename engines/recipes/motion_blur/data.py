@@ -22,15 +22,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engines.recipes.synthesis.compose import traits
+from engines.recipes.synthesis.scene import NAMED, STAGES, Mixture, Scene, Traits, draw_scene
+from engines.recipes.synthesis.sources import WORK, load_photos
+from engines.recipes.training import parse_change, wait_while_paused
+
 from .model import STRIDE
-from .scene import NAMED, STAGES, Mixture, Scene, Traits, draw_scene
-from .sources import WORK, load_photos
-from .synthesis import Samples, render, traits
+from .render import Samples, render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-PAUSE_FILE = Path(".work/PAUSE")  # benchmarks need a quiet machine: long runs sleep while it exists
 EXTENT_STEPS_PX = 3  # extents are kept as uint8 thirds of a pixel, up to 85 px
 SIZE_PX = 320
 RENDER_BATCH = {"cpu": 8, "cuda": 64}
@@ -54,12 +56,6 @@ class Batch:
         maps = (t.to(device, non_blocking=True) for t in (self.mask, self.extent, self.evidence, self.path))
         image = self.image.to(device, non_blocking=True, memory_format=torch.channels_last)
         return Batch(image, *maps)
-
-
-def wait_while_paused() -> None:
-    """Sleep as long as the pause file exists."""
-    while PAUSE_FILE.exists():
-        time.sleep(2)
 
 
 _PLANES = {"image": 3, "mask": 1, "extent": 1, "evidence": 1, "path": 2}
@@ -173,29 +169,41 @@ def scenes_of(seed: int, index: range, mix: Mixture, about: Traits) -> list[Scen
 
 
 class Sampler:
-    """Batches of several sets, drawn from (seed, rank, step) alone, so that a resumed run repeats itself.
+    """Batches of several families of sets, drawn from (seed, rank, step) alone: a resumed run repeats itself.
 
-    Sets that still grow are read as far as they are; larger sets are drawn more often.
+    Each family has its share of a batch; in one family larger sets are drawn more often. Sets that still
+    grow are read as far as they are.
     """
 
-    def __init__(self, sets: Sequence[StoredSet], *, batch: int, seed: int, rank: int = 0) -> None:
-        self.sets, self.batch, self.seed, self.rank = sets, batch, seed, rank
+    def __init__(
+        self, families: Sequence[tuple[Sequence[StoredSet], float]], *, batch: int, seed: int, rank: int = 0
+    ) -> None:
+        self.families, self.batch, self.seed, self.rank = families, batch, seed, rank
 
     def draw(self, step: int, device: str = "cpu") -> Batch:
         """The augmented batch of one step, made on `device`."""
         rng = np.random.default_rng((self.seed, self.rank, step))
-        counts = np.array([s.count for s in self.sets], float)
-        if not counts.sum():
-            message = f"no finished samples in {[str(s.folder) for s in self.sets]}"
-            raise ValueError(message)
-        parts = []
-        for which, wanted in enumerate(rng.multinomial(self.batch, counts / counts.sum())):
-            if wanted:
-                index = rng.integers(int(counts[which]), size=wanted)
-                parts.append(self.sets[which].read_bytes(index.tolist()))
+        shares = np.array([share for _, share in self.families])
+        parts: list[Batch] = []
+        for (sets, _), wanted in zip(
+            self.families, rng.multinomial(self.batch, shares / shares.sum()), strict=True
+        ):
+            parts += self._of_family(sets, int(wanted), rng)
         names = [f.name for f in dataclasses.fields(Batch)]
         stored = Batch(*(torch.cat([getattr(p, name) for p in parts]) for name in names))
         return augment(to_float(stored.to(torch.device(device))), rng)
+
+    @staticmethod
+    def _of_family(sets: Sequence[StoredSet], wanted: int, rng: np.random.Generator) -> list[Batch]:
+        counts = np.array([s.count for s in sets], float)
+        if not counts.sum():
+            message = f"no finished samples in {[str(s.folder) for s in sets]}"
+            raise ValueError(message)
+        return [
+            stored.read_bytes(rng.integers(stored.count, size=n).tolist())
+            for stored, n in zip(sets, rng.multinomial(wanted, counts / counts.sum()), strict=True)
+            if n
+        ]
 
 
 def prefetch(draw: Callable[[int], Batch], first: int, last: int, *, n_ahead: int) -> Iterator[Batch]:
@@ -246,12 +254,6 @@ def _recolour(image: Tensor, rng: np.random.Generator) -> Tensor:
     out = image.clamp_min(1e-4) ** draw(0.75, 1.35) * draw(0.8, 1.2) * draw(0.92, 1.08, 3)
     grey = out.mean(1, keepdim=True)
     return (grey + (out - grey) * draw(0, 1.4)).clamp(0, 1)
-
-
-def parse_change(text: str) -> tuple[str, float]:
-    """NAME=NUMBER, for ablations."""
-    name, _, value = text.partition("=")
-    return name, float(value)
 
 
 def main() -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from engines.recipes.synthesis.sources import WORK
+
 from .evaluate_clips import report_clips
 from .evaluate_exposures import report_frames, report_pans
 from .evaluate_pairs import report_faces
@@ -20,7 +22,6 @@ from .evaluate_synthetic import DEFAULT_PACK, DEFAULT_SET, report_synthetic
 from .metrics import Curve
 from .pictures import draw, panel, read_rgb
 from .predictor import LONG_SIDE_PX, PRIOR, Run, open_runner, predict
-from .sources import WORK
 
 DEFAULT_DATA = Path(os.environ.get("QC_SHARED_DATA", Path(__file__).parents[4] / "shared/data"))
 LANDSCAPES = WORK / "landscapes" / "held_out"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from engines.recipes.synthesis.sources import split_names
 from qc_plugin.decode.rgb_preview import preview_of_rgb
 from qc_plugin.signals.optical_flow import displacement, odds_of_blur
 
@@ -23,7 +24,6 @@ from .evaluate_photos import LONG_SIDE_PX
 from .metrics import auc
 from .pictures import read_rgb
 from .predictor import Maps, Run, predict
-from .sources import split_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,14 +9,15 @@ import cv2
 import numpy as np
 import torch
 
+from engines.recipes.synthesis.exposure import convolve
+from engines.recipes.synthesis.kernels import Motion, motion_kernel
+from engines.recipes.synthesis.sources import split_names
+from engines.recipes.synthesis.views import to_bytes, to_linear
+
 from .evaluate_photos import LONG_SIDE_PX, face_boxes, weighted_share, window_of
-from .exposure import convolve
-from .kernels import Motion, motion_kernel
 from .metrics import auc
 from .pictures import read_rgb
 from .predictor import Maps, Run, predict
-from .sources import split_names
-from .views import to_bytes, to_linear
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engines.recipes.synthesis.sources import split_names
+
 from .pictures import draw, panel, read_rgb
 from .predictor import LONG_SIDE_PX, Maps, Run, predict
-from .sources import split_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

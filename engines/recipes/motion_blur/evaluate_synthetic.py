@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engines.recipes.synthesis.compose import traits
+from engines.recipes.synthesis.scene import Mixture, Scene
+from engines.recipes.synthesis.sources import WORK, load_photos
+
 from .data import StoredSet, scenes_of
 from .losses import known_share
 from .metrics import Curve, spearman
 from .model import EXTENT_FULL_SCALE_PX, SIZE_MULTIPLE
-from .scene import Mixture, Scene
-from .sources import WORK, load_photos
-from .synthesis import traits
 
 if TYPE_CHECKING:
     from pathlib import Path

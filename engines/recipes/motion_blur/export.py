@@ -7,25 +7,21 @@ from __future__ import annotations
 
 import argparse
 import copy
-import hashlib
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
 import yaml
-from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from qc_plugin.inference import runtimes
+from engines.recipes import onnx_file
 
 from .checkpoint import load_network
-from .model import EXTENT_FULL_SCALE_PX, SIZE_MULTIPLE, STRIDE, ConvNorm, Segmenter
+from .model import EXTENT_FULL_SCALE_PX, SIZE_MULTIPLE, STRIDE, Segmenter
 from .predictor import LONG_SIDE_PX, PRIOR
 
 ENGINE_DIR = Path(__file__).parents[2] / "motion_blur"
-OPSET = 18
 TOLERANCE = 1e-4  # of a probability, torch against onnxruntime in fp32
 OUTPUTS = {
     "probability": "probability that the pixel is motion-blurred",
@@ -39,95 +35,28 @@ class EngineGraph(nn.Module):
 
     def __init__(self, network: Segmenter) -> None:
         super().__init__()
-        self.network = fold_norms(copy.deepcopy(network).eval())
+        self.network = onnx_file.fold_norms(copy.deepcopy(network).eval(), half=True)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Probability, intensity, evidence, each (N, 1, H/4, W/4)."""
-        fine, _ = self.network.features(image)  # no coarse head: it only helps training
-        mask_and_extent = torch.sigmoid(self.network.head(fine))
-        return mask_and_extent[:, :1], mask_and_extent[:, 1:], torch.sigmoid(self.network.evidence(fine))
+        fine, _, pooled = self.network.features(image)  # no coarse head: it only helps training
+        mask_and_extent, evidence = self.network.head(fine), self.network.evidence(fine)
+        _, shift = self.network.picture(pooled, fine, evidence)
+        probability = torch.sigmoid(mask_and_extent[:, :1] + shift)
+        return probability, torch.sigmoid(mask_and_extent[:, 1:]), torch.sigmoid(evidence)
 
 
-def fold_norms(module: nn.Module) -> nn.Module:
-    """Fold every BatchNorm into its convolution and round those weights to float16, as the file holds them.
-
-    Rounded here, not while writing, so that the equality test compares like with like. Biases and the
-    filter bank stay in float32.
-    """
-    for child in module.modules():
-        if isinstance(child, ConvNorm):
-            convolution = fuse_conv_bn_eval(child[0], child[1])
-            child[0], child[1] = convolution, nn.Identity()
-    for child in module.modules():
-        if isinstance(child, nn.Conv2d):
-            child.weight.data = child.weight.data.half().float()
-    return module
-
-
-def trace(graph: EngineGraph) -> onnx.ModelProto:
+def traced(graph: EngineGraph) -> onnx.ModelProto:
     """The ONNX graph with dynamic batch, height and width."""
-    example = torch.rand(2, 3, 128, 192)
     batch, height, width = (torch.export.Dim(name) for name in ("batch", "height_64", "width_64"))
     axes = {0: batch, 2: SIZE_MULTIPLE * height, 3: SIZE_MULTIPLE * width}
-    program = torch.onnx.export(
-        graph,
-        (example,),
-        dynamo=True,
-        opset_version=OPSET,
-        input_names=["image"],
-        output_names=list(OUTPUTS),
-        dynamic_shapes={"image": axes},
-        verbose=False,
-    )
-    return tidy(program.model_proto)
-
-
-def tidy(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Name the dynamic axes for readers, and drop the tracer's notes (source paths)."""
-    for value, stride in [(model.graph.input[0], 1), *((output, STRIDE) for output in model.graph.output)]:
-        suffix = "" if stride == 1 else f"/{stride}"
-        shape = value.type.tensor_type.shape.dim
-        shape[0].dim_param, shape[2].dim_param, shape[3].dim_param = (
-            "batch",
-            f"height{suffix}",
-            f"width{suffix}",
-        )
-    del model.graph.value_info[:], model.metadata_props[:], model.graph.metadata_props[:]
-    for part in (model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output):
-        part.doc_string = ""
-    for part in (*model.graph.node, *model.graph.input, *model.graph.output, *model.graph.initializer):
-        del part.metadata_props[:]
-    return model
-
-
-def halve_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Store weights as float16 and cast them to float32 in the graph: half the file, same numbers.
-
-    Only weights that survive the rounding exactly are stored so; runtimes fold the casts when they load.
-    """
-    kept, casts = [], []
-    for tensor in model.graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        if tensor.data_type != TensorProto.FLOAT or values.ndim != 4 or not _is_exact_in_half(values):
-            kept.append(tensor)
-            continue
-        kept.append(numpy_helper.from_array(values.astype(np.float16), f"{tensor.name}_f16"))
-        casts.append(helper.make_node("Cast", [f"{tensor.name}_f16"], [tensor.name], to=TensorProto.FLOAT))
-    nodes = casts + list(model.graph.node)
-    del model.graph.initializer[:], model.graph.node[:]
-    model.graph.initializer.extend(kept)
-    model.graph.node.extend(nodes)
-    onnx.checker.check_model(model, full_check=True)
-    return model
-
-
-def _is_exact_in_half(values: np.ndarray) -> bool:
-    return bool(np.array_equal(values, values.astype(np.float16).astype(np.float32)))
+    model = onnx_file.trace(graph, {"image": torch.rand(2, 3, 128, 192)}, list(OUTPUTS), {"image": axes})
+    return onnx_file.name_axes(model, (1, *(STRIDE for _ in OUTPUTS)))
 
 
 def max_difference(graph: EngineGraph, path: Path) -> float:
     """Largest absolute difference of any output between torch and onnxruntime, over three shapes."""
-    session = runtimes.onnxruntime().InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = onnx_file.open_session(path)
     worst = 0.0
     generator = torch.Generator().manual_seed(0)
     for shape in ((1, 3, 64, 64), (2, 3, 128, 320), (1, 3, 384, 640)):
@@ -139,12 +68,6 @@ def max_difference(graph: EngineGraph, path: Path) -> float:
     return worst
 
 
-def digest(path: Path) -> dict[str, object]:
-    """sha256 and size of a file, as engine.yaml states them."""
-    content = path.read_bytes()
-    return {"file": path.name, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-
-
 def contract(model_path: Path, *, version: str, threshold: float, evidence_floor: float) -> dict[str, object]:
     """engine.yaml as a value: what the runtime must know to run and read this engine."""
     return {
@@ -153,7 +76,7 @@ def contract(model_path: Path, *, version: str, threshold: float, evidence_floor
         "version": version,
         "task": "motion_blur",
         "licence": "Apache-2.0",
-        "model": digest(model_path) | {"opset": OPSET},
+        "model": onnx_file.digest(model_path) | {"opset": onnx_file.OPSET},
         "inputs": [
             {"name": "image", "layout": "NCHW", "dtype": "float32", "colour": "RGB", "range": [0.0, 1.0]}
         ],
@@ -184,7 +107,7 @@ def export(weights: Path, folder: Path, *, version: str, threshold: float, evide
     graph = EngineGraph(load_network(weights)).eval()
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / "model.partial.onnx"
-    onnx.save(halve_weights(trace(graph)), partial)
+    onnx.save(onnx_file.halve_weights(traced(graph)), partial)
     difference = max_difference(graph, partial)
     if difference > TOLERANCE:
         message = (

@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from engines.recipes.synthesis.views import to_bytes
+
 from .model import EVIDENCE_WEIGHT_FLOOR, LUMA
-from .views import to_bytes
 
 MASK_FROM_PX, MASK_FULL_PX = 1.0, 2.0  # one half at 1.5 px, the smallest extent called blur
 EVIDENCE_REACH_CELLS = 3  # a network judges a neighbourhood (7 cells, 28 px), not a pixel

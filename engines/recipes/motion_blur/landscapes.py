@@ -15,7 +15,7 @@ from pathlib import Path
 
 import cv2
 
-from .sources import LONG_SIDE_PX
+from engines.recipes.synthesis.sources import LONG_SIDE_PX
 
 LIST = Path(__file__).with_name("landscapes.csv")
 SPLITS = ("train", "held_out")

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .model import EVIDENCE_WEIGHT_FLOOR, EXTENT_FULL_SCALE_PX, STRIDE, Prediction
+from .model import EVIDENCE_WEIGHT_FLOOR, EXTENT_FULL_SCALE_PX, KINDS, STRIDE, Prediction
 
 if TYPE_CHECKING:
     from .data import Batch
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 COARSE_CELLS = 16 // STRIDE  # the deep-supervision head sits at stride 16
 SMOOTH = 20.0  # cells: keeps overlap losses quiet on pictures with almost no blur
 MISS_WEIGHT, FALSE_WEIGHT, FOCUS = 0.7, 0.3, 0.75  # focal Tversky
+
+
+NOTHING_SEEN = 0.01  # evidence below this: the label is known, but not from the cell. 0: not known at all
+SHARP_BELOW, SHAKEN_ABOVE, GROUND_ABOVE = 0.02, 0.9, 0.5  # shares of a picture that is blurred, of its border
+BORDER = 8  # the border: an eighth of each side
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,8 @@ class LossWeights:
     evidence: float = 0.2
     path: float = 1.0
     prior: float = 0.05
+    kind: float = 0.1
+    unseen: float = 0.3
     sharp_floor: float = (
         0.35  # least weight of a pixel that is sharp: flat skin in a sharp picture is not blurred
     )
@@ -37,9 +44,9 @@ class LossWeights:
 
 
 def label_weights(batch: Batch, weights: LossWeights) -> Tensor:
-    """How much each cell counts: its evidence, raised to the floor of its class."""
+    """How much each cell counts: its evidence, raised to the floor of its class; nothing without any."""
     floor = batch.mask * weights.blur_floor + (1 - batch.mask) * weights.sharp_floor
-    return torch.maximum(batch.evidence, floor)
+    return torch.where(batch.evidence < NOTHING_SEEN, 0.0, torch.maximum(batch.evidence, floor))
 
 
 def total_loss(
@@ -57,9 +64,13 @@ def total_loss(
         "coarse": F.binary_cross_entropy_with_logits(
             prediction.coarse, F.avg_pool2d(mask, COARSE_CELLS), F.avg_pool2d(count, COARSE_CELLS)
         ),
-        "evidence": F.binary_cross_entropy_with_logits(prediction.evidence, known_share(batch.evidence)),
+        "evidence": F.binary_cross_entropy_with_logits(
+            prediction.evidence, known_share(batch.evidence), (batch.evidence > 0).float()
+        ),
         "path": path_loss(prediction.path, batch),
         "prior": (_mean(p, count) - _mean(mask, count)) ** 2,
+        "kind": F.cross_entropy(prediction.kind, kind_of(batch)),
+        "unseen": unseen_loss(prediction, batch),
     }
     shares = {name: getattr(weights, name) for name in terms if name != "bce"}
     return bce + sum(share * terms[name] for name, share in shares.items()), terms
@@ -68,6 +79,27 @@ def total_loss(
 def known_share(evidence: Tensor) -> Tensor:
     """Evidence weights [floor, 1] -> what the network's third output says, [0, 1]."""
     return ((evidence - EVIDENCE_WEIGHT_FLOOR) / (1 - EVIDENCE_WEIGHT_FLOOR)).clamp(0, 1)
+
+
+def kind_of(batch: Batch) -> Tensor:
+    """Index into `KINDS` of each picture (N), from the shares of it and of its border that are blurred."""
+    known = (batch.evidence > 0).float()
+    blurred = (batch.mask > 0.5).float() * known
+    rim = torch.ones_like(blurred)
+    inset = blurred.shape[-1] // BORDER
+    rim[..., inset:-inset, inset:-inset] = 0
+    share = _sums(blurred) / _sums(known).clamp_min(1)
+    ground = _sums(blurred * rim) / _sums(known * rim).clamp_min(1)
+    moves = torch.where(ground > GROUND_ABOVE, KINDS.index("camera_follows"), KINDS.index("subject_moves"))
+    moves = torch.where(share > SHAKEN_ABOVE, KINDS.index("shaken"), moves)
+    return torch.where(share < SHARP_BELOW, KINDS.index("sharp"), moves)
+
+
+def unseen_loss(prediction: Prediction, batch: Batch) -> Tensor:
+    """What the picture's kind says of cells whose label is known but cannot be seen where they are."""
+    count = (1 - known_share(batch.evidence)) * (batch.evidence > 0)
+    judged = prediction.probability.detach() + prediction.shift
+    return _mean(F.binary_cross_entropy_with_logits(judged, batch.mask, reduction="none"), count)
 
 
 def extent_loss(logit: Tensor, batch: Batch) -> Tensor:
@@ -105,4 +137,4 @@ def _sums(cells: Tensor) -> Tensor:
 
 
 def _mean(values: Tensor, count: Tensor) -> Tensor:
-    return (values * count).sum() / count.sum()
+    return (values * count).sum() / count.sum().clamp_min(1.0)

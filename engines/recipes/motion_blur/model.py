@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import torch
@@ -23,6 +23,8 @@ SIZE_MULTIPLE = 64  # five halvings after the stem's stride 4
 EXTENT_FULL_SCALE_PX = 24.0  # intensity 1.0 means a blur extent of 24 px or more at analysis scale
 EVIDENCE_WEIGHT_FLOOR = 0.15  # evidence weights live in [0.15, 1]; output evidence is stretched to [0, 1]
 LUMA = (0.299, 0.587, 0.114)  # BT.601, what JPEG and most cameras use
+KINDS = ("sharp", "shaken", "subject_moves", "camera_follows")  # what happened while the shutter was open
+YOUNGER = ("path.", "picture.", "coarse.", "energy.")  # missing in older weights, or in an exported engine
 ENERGY_FLOOR = 6e-4  # below 1/6 of an 8-bit step: quantisation, not texture
 
 
@@ -39,7 +41,8 @@ class Widths:
 class Prediction:
     """Logits at stride 4, each (N, 1, h, w) float32, and what only training asks for.
 
-    `coarse`: the mask logit at stride 16; `path` (N, 2, h, w): direction and length, as `labels.path_code`.
+    `coarse`: the mask logit at stride 16; `path` (N, 2, h, w): direction and length, as `labels.path_code`;
+    `kind` (N, 4): logits of `KINDS`; `shift`: what the kind adds to the mask logit of cells without evidence.
     """
 
     probability: Tensor
@@ -47,12 +50,12 @@ class Prediction:
     evidence: Tensor
     coarse: Tensor
     path: Tensor
+    kind: Tensor
+    shift: Tensor
 
     def float(self) -> Prediction:
         """The same in float32, after a forward pass in bf16."""
-        return Prediction(
-            *(t.float() for t in (self.probability, self.intensity, self.evidence, self.coarse, self.path))
-        )
+        return Prediction(*(getattr(self, f.name).float() for f in fields(self)))
 
 
 def derivative_bank(n_orientations: int = 8, size: int = 7) -> Tensor:
@@ -145,6 +148,34 @@ class Decoder(nn.Module):
         return self.refine(F.interpolate(self.reduce(coarse), scale_factor=2.0, mode="nearest") + skip)
 
 
+class PictureKind(nn.Module):
+    """Which kind of picture this is, and what that says of cells in which nothing can be seen.
+
+    Ice under a skater whom the camera followed and sky over a sharp town look alike where they are; the
+    kind of picture tells them apart. Each kind has an opinion of its own about each cell, weighed by how
+    likely the kind is and by how little evidence the cell has.
+    """
+
+    def __init__(self, n_pooled: int, n_fine: int, n_hidden: int = 64) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(n_pooled, n_hidden)
+        self.kind = nn.Linear(n_hidden, len(KINDS))
+        self.opinion = nn.Conv2d(n_fine, len(KINDS), 1)
+        nn.init.zeros_(self.opinion.weight)
+        nn.init.zeros_(self.opinion.bias)
+
+    def forward(self, pooled: Tensor, fine: Tensor, evidence: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of `KINDS` (N, 4), shift of the mask logit (N, 1, h, w); `evidence`: a logit.
+
+        Learns from the network's features and never changes them through the shift: a cell without evidence
+        must not teach the layers below to see what is not there.
+        """
+        kind = self.kind(F.relu(self.hidden(pooled)))
+        likely = torch.softmax(kind.detach(), 1)[:, :, None, None]
+        opinion = (self.opinion(fine.detach()) * likely).sum(1, keepdim=True)
+        return kind, opinion * (1 - torch.sigmoid(evidence.detach()))
+
+
 class Segmenter(nn.Module):
     """RGB (N, 3, H, W) float in [0, 1], H and W multiples of 64 -> `Prediction` (logits at stride 4)."""
 
@@ -167,28 +198,33 @@ class Segmenter(nn.Module):
         )
         self.coarse = nn.Conv2d(channels[2], 1, 1)
         self.path = nn.Conv2d(channels[0], 2, 1)
+        self.picture = PictureKind(2 * channels[4] + channels[2], channels[0])
 
     def load_weights(self, state: dict[str, Tensor]) -> None:
-        """Load weights that may be older than the path head, which then stays as it starts."""
+        """Load weights that may lack `YOUNGER` ones, which then stay as they start."""
         missing, unknown = self.load_state_dict(state, strict=False)
-        odd = unknown + [name for name in missing if not name.startswith("path.")]
+        odd = unknown + [name for name in missing if not name.startswith(YOUNGER)]
         if odd:
             raise ValueError(f"these weights are of another network: {', '.join(odd[:5])}")
 
-    def features(self, rgb: Tensor, lent: Sequence[Tensor] = ()) -> tuple[Tensor, Tensor]:
-        """Decoded features at strides 4 and 16. `lent`: what `semantics` adds at the coarsest strides."""
+    def features(self, rgb: Tensor, lent: Sequence[Tensor] = ()) -> tuple[Tensor, Tensor, Tensor]:
+        """Decoded features at strides 4 and 16, and what the whole picture has (N, any).
+
+        `lent`: what `semantics` adds at the coarsest strides.
+        """
         x = self.enter(self.mix(self.energy(rgb).contiguous(memory_format=torch.channels_last)))
         skips, own = [x], len(self.down) - len(lent)
         for i, (down, encode) in enumerate(zip(self.down, self.encode, strict=True)):
             x = down(x)
             x = encode(x + lent[i - own] if i >= own else x)
             skips.append(x)
-        at_16 = x
+        deepest = at_16 = x
         for i in (3, 2, 1, 0):
             x = self.up[i](x, skips[i])
             if i == 2:
                 at_16 = x
-        return x, at_16
+        pooled = [deepest.mean((2, 3)), deepest.amax((2, 3)), at_16.mean((2, 3))]
+        return x, at_16, torch.cat(pooled, 1)
 
     def forward(self, rgb: Tensor, lent: Sequence[Tensor] = ()) -> Prediction:
         """Logits, or a ValueError that names the next valid size."""
@@ -196,12 +232,15 @@ class Segmenter(nn.Module):
             height, width = (-(-s // SIZE_MULTIPLE) * SIZE_MULTIPLE for s in rgb.shape[-2:])
             got = tuple(rgb.shape[-2:])
             raise ValueError(f"sides must be multiples of {SIZE_MULTIPLE}: got {got}, next {(height, width)}")
-        fine, at_16 = self.features(rgb, lent)
-        mask_and_extent = self.head(fine)
+        fine, at_16, pooled = self.features(rgb, lent)
+        mask_and_extent, evidence = self.head(fine), self.evidence(fine)
+        kind, shift = self.picture(pooled, fine, evidence)
         return Prediction(
             mask_and_extent[:, :1],
             mask_and_extent[:, 1:],
-            self.evidence(fine),
+            evidence,
             self.coarse(at_16),
             self.path(fine),
+            kind,
+            shift,
         )

@@ -84,9 +84,8 @@ def _torch_runner(path: Path, n_threads: int) -> Callable[[np.ndarray], ThreeMap
     def infer(image: np.ndarray) -> ThreeMaps:
         with torch.inference_mode():
             out = network(torch.from_numpy(image).to(device))
-            return tuple(
-                torch.sigmoid(m).cpu().numpy() for m in (out.probability, out.intensity, out.evidence)
-            )
+            logits = (out.probability + out.shift, out.intensity, out.evidence)
+            return tuple(torch.sigmoid(m).cpu().numpy() for m in logits)
 
     return infer
 

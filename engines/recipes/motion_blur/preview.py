@@ -11,10 +11,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from engines.recipes.synthesis.compose import traits
+from engines.recipes.synthesis.scene import EASY, Mixture, Scene, draw_scene
+from engines.recipes.synthesis.sources import WORK, load_photos
+
 from .model import EXTENT_FULL_SCALE_PX, STRIDE
-from .scene import EASY, Mixture, Scene, draw_scene
-from .sources import WORK, load_photos
-from .synthesis import Samples, render, traits
+from .render import Samples, render
 
 
 def caption(scene: Scene) -> str:

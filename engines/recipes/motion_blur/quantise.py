@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx
 import yaml
-from onnx import numpy_helper
 
+from engines.recipes.onnx_file import digest, unpack_weights
+from engines.recipes.synthesis.sources import WORK
 from qc_plugin.inference import runtimes
 
 from .data import StoredSet
-from .export import ENGINE_DIR, digest
-from .sources import WORK
+from .export import ENGINE_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,22 +44,6 @@ class Pictures(quantization.CalibrationDataReader):
         """The next picture, None after the last."""
         image = next(self.images, None)
         return None if image is None else {"image": image}
-
-
-def unpack_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """float16 initialisers and their casts -> float32 initialisers: the form the quantiser reads."""
-    stored = {t.name: t for t in model.graph.initializer}
-    nodes = []
-    for node in model.graph.node:
-        if node.op_type == "Cast" and node.input[0] in stored:
-            values = numpy_helper.to_array(stored.pop(node.input[0])).astype(np.float32)
-            stored[node.output[0]] = numpy_helper.from_array(values, node.output[0])
-        else:
-            nodes.append(node)
-    del model.graph.node[:], model.graph.initializer[:]
-    model.graph.node.extend(nodes)
-    model.graph.initializer.extend(stored.values())
-    return model
 
 
 def kept_in_float(model: onnx.ModelProto) -> list[str]:

@@ -57,15 +57,18 @@ class Adapter(nn.Module):
 
 
 class WithSemantics(nn.Module):
-    """A segmenter in training."""
+    """A segmenter in training; it trains alone where `lends` is false."""
 
-    def __init__(self, segmenter: Segmenter) -> None:
+    def __init__(self, segmenter: Segmenter, *, lends: bool = True) -> None:
         super().__init__()
+        self.lends = lends
         self.segmenter, self.semantics = segmenter, Semantics()
         coarse = segmenter.widths.channels[-len(TAPS) :]
         self.adapt = nn.ModuleList(Adapter(n, c) for n, c in zip(TAPS.values(), coarse, strict=True))
 
     def forward(self, rgb: Tensor) -> Prediction:
         """As the segmenter's own, with features lent at strides 16, 32, 64."""
+        if not self.lends:
+            return self.segmenter(rgb)
         lent = [adapt(tap) for adapt, tap in zip(self.adapt, self.semantics(rgb), strict=True)]
         return self.segmenter(rgb, lent)

@@ -19,15 +19,13 @@ import onnx
 import torch
 import yaml
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from engines.recipes.onnx_file import OPSET, fold_norms, name_axes, open_session, trace
 from engines.recipes.regions.catalogue import CLASSES, LONG_SIDE, load_split
 from engines.recipes.regions.evaluate import Network, judge, print_result, result_of
 from engines.recipes.regions.model import STRIDES, RegionNet
-from qc_plugin.inference import runtimes
 
 ENGINE_DIR = Path(__file__).parents[2] / "regions"
-OPSET = 18
 HEAT_TOLERANCE = 1e-4  # of a probability, torch against onnxruntime in fp32
 BOX_TOLERANCE_PX = 0.05
 MEANINGS = {
@@ -52,48 +50,12 @@ class EngineGraph(nn.Module):
         return tuple(maps)
 
 
-def fold_norms(module: nn.Module) -> nn.Module:
-    """Fold every BatchNorm into the convolution before it; changes and returns `module`."""
-    for child in module.modules():
-        if isinstance(child, nn.Sequential):
-            for i in range(len(child) - 1):
-                if isinstance(child[i], nn.Conv2d) and isinstance(child[i + 1], nn.BatchNorm2d):
-                    child[i], child[i + 1] = fuse_conv_bn_eval(child[i], child[i + 1]), nn.Identity()
-    return module
-
-
-def trace(graph: EngineGraph) -> onnx.ModelProto:
+def traced(graph: EngineGraph) -> onnx.ModelProto:
     """The ONNX graph with dynamic batch, height and width (multiples of 32)."""
     batch, rows, columns = (torch.export.Dim(name) for name in ("batch", "height_32", "width_32"))
-    program = torch.onnx.export(
-        graph,
-        (torch.rand(2, 3, 96, 160),),
-        dynamo=True,
-        opset_version=OPSET,
-        input_names=["image"],
-        output_names=OUTPUTS,
-        dynamic_shapes={"image": {0: batch, 2: 32 * rows, 3: 32 * columns}},
-        verbose=False,
-    )
-    return tidy(program.model_proto)
-
-
-def tidy(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Name the axes for readers, and drop the tracer's notes (they hold paths of the build machine)."""
-    strides = [1, *(stride for stride in STRIDES for _ in range(2))]
-    for value, stride in zip([*model.graph.input, *model.graph.output], strides, strict=True):
-        suffix = "" if stride == 1 else f"/{stride}"
-        shape = value.type.tensor_type.shape.dim
-        shape[0].dim_param, shape[2].dim_param, shape[3].dim_param = (
-            "batch",
-            f"height{suffix}",
-            f"width{suffix}",
-        )
-    del model.graph.value_info[:], model.metadata_props[:], model.graph.metadata_props[:]
-    for part in (model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output):
-        part.doc_string = ""
-    for part in (*model.graph.node, *model.graph.input, *model.graph.output, *model.graph.initializer):
-        del part.metadata_props[:]
+    axes = {"image": {0: batch, 2: 32 * rows, 3: 32 * columns}}
+    model = trace(graph, {"image": torch.rand(2, 3, 96, 160)}, OUTPUTS, axes)
+    name_axes(model, (1, *(stride for stride in STRIDES for _ in range(2))))
     onnx.checker.check_model(model, full_check=True)
     return model
 
@@ -101,7 +63,7 @@ def tidy(model: onnx.ModelProto) -> onnx.ModelProto:
 @torch.no_grad()
 def largest_difference(graph: EngineGraph, content: bytes) -> tuple[float, float]:
     """Largest |torch - onnxruntime| over three shapes: (of heat, of box sides in px up to 1000)."""
-    session = runtimes.onnxruntime().InferenceSession(content, providers=["CPUExecutionProvider"])
+    session = open_session(content)
     worst = {"heat": 0.0, "box": 0.0}
     for shape in ((1, 3, 64, 96), (3, 3, 160, 64), (1, 3, 544, 960)):
         image = torch.rand(shape, generator=torch.Generator().manual_seed(1))
@@ -115,7 +77,7 @@ def largest_difference(graph: EngineGraph, content: bytes) -> tuple[float, float
 
 def exported_network(content: bytes) -> Network:
     """The graph as it was written, on onnxruntime: what is measured is what is shipped."""
-    session = runtimes.onnxruntime().InferenceSession(content, providers=["CPUExecutionProvider"])
+    session = open_session(content)
     return lambda image: dict(zip(OUTPUTS, session.run(OUTPUTS, {"image": image}), strict=True))
 
 
@@ -152,7 +114,7 @@ def main() -> None:
     network = RegionNet()
     network.load_state_dict(torch.load(args.checkpoint, weights_only=True)["average"])
     graph = EngineGraph(network).eval()
-    content = trace(graph).SerializeToString()
+    content = traced(graph).SerializeToString()
     heat, box = largest_difference(graph, content)
     print(f"torch against onnxruntime: heat {heat:.1e}, box {box:.1e} px; {len(content) / 1e6:.2f} MB")
     if heat > HEAT_TOLERANCE or box > BOX_TOLERANCE_PX:

@@ -13,8 +13,8 @@ from engines.recipes.deblur.paths import (  # noqa: E402
     endpoint_error,
     reblur,
 )
-from engines.recipes.motion_blur.kernels import Motion, motion_kernel  # noqa: E402
-from engines.recipes.motion_blur.scene import Scene  # noqa: E402
+from engines.recipes.synthesis.kernels import Motion, motion_kernel  # noqa: E402
+from engines.recipes.synthesis.scene import Scene  # noqa: E402
 from tests.recipes.motion_blur.conftest import photos  # noqa: E402, F401
 
 pytestmark = pytest.mark.train

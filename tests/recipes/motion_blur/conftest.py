@@ -13,7 +13,7 @@ def photos():
     """Three textured photos; the first two have a person (a disc), with a face and a hand inside."""
     import cv2
 
-    from engines.recipes.motion_blur.sources import Photo, segment
+    from engines.recipes.synthesis.sources import Photo, segment
 
     rng = np.random.default_rng(5)
     made = []

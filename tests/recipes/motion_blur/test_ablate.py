@@ -6,7 +6,7 @@ torch = pytest.importorskip("torch")
 
 from engines.recipes.motion_blur.ablate import ABLATIONS, WIDTHS, Ablation, silence  # noqa: E402
 from engines.recipes.motion_blur.model import Segmenter, Widths  # noqa: E402
-from engines.recipes.motion_blur.scene import Mixture  # noqa: E402
+from engines.recipes.synthesis.scene import Mixture  # noqa: E402
 
 pytestmark = pytest.mark.train
 

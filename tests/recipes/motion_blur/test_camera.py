@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from engines.recipes.motion_blur.camera import compress, stream  # noqa: E402
+from engines.recipes.synthesis.camera import compress, stream  # noqa: E402
 
 pytestmark = pytest.mark.train
 

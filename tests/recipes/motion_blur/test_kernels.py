@@ -5,8 +5,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from engines.recipes.motion_blur.exposure import convolve, expose, extent_field, velocity  # noqa: E402
-from engines.recipes.motion_blur.kernels import (  # noqa: E402
+from engines.recipes.synthesis.exposure import convolve, expose, extent_field, velocity  # noqa: E402
+from engines.recipes.synthesis.kernels import (  # noqa: E402
     Defocus,
     Motion,
     defocus_kernel,

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("torch")
 
 from engines.recipes.motion_blur import landscapes
-from engines.recipes.motion_blur.sources import LONG_SIDE_PX, listed_photos, load_photos, pack
+from engines.recipes.synthesis.sources import LONG_SIDE_PX, listed_photos, load_photos, pack
 
 pytestmark = pytest.mark.train
 

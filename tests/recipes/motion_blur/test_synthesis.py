@@ -6,9 +6,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from engines.recipes.motion_blur import views  # noqa: E402
-from engines.recipes.motion_blur.kernels import Defocus, Motion  # noqa: E402
-from engines.recipes.motion_blur.scene import (  # noqa: E402
+from engines.recipes.motion_blur.render import render  # noqa: E402
+from engines.recipes.synthesis import views  # noqa: E402
+from engines.recipes.synthesis.compose import traits  # noqa: E402
+from engines.recipes.synthesis.kernels import Defocus, Motion  # noqa: E402
+from engines.recipes.synthesis.scene import (  # noqa: E402
     BOKEH,
     EASY,
     MODES,
@@ -20,7 +22,6 @@ from engines.recipes.motion_blur.scene import (  # noqa: E402
     Scene,
     draw_scene,
 )
-from engines.recipes.motion_blur.synthesis import render, traits  # noqa: E402
 
 pytestmark = pytest.mark.train
 SIZE = 96

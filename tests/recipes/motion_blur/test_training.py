@@ -13,11 +13,13 @@ torch = pytest.importorskip("torch")
 from engines.recipes.motion_blur import checkpoint  # noqa: E402
 from engines.recipes.motion_blur.data import Batch, Sampler, StoredSet, augment, prefetch, scenes_of  # noqa: E402
 from engines.recipes.motion_blur.labels import path_code  # noqa: E402
-from engines.recipes.motion_blur.losses import LossWeights, label_weights, total_loss  # noqa: E402
-from engines.recipes.motion_blur.model import Prediction, Segmenter, Widths  # noqa: E402
-from engines.recipes.motion_blur.scene import Mixture  # noqa: E402
-from engines.recipes.motion_blur.synthesis import render, traits  # noqa: E402
-from engines.recipes.motion_blur.train import Settings, Trainer, learning_rate, new_network  # noqa: E402
+from engines.recipes.motion_blur.losses import LossWeights, kind_of, label_weights, total_loss, unseen_loss  # noqa: E402
+from engines.recipes.motion_blur.model import KINDS, Prediction, Segmenter, Widths  # noqa: E402
+from engines.recipes.motion_blur.render import render  # noqa: E402
+from engines.recipes.motion_blur.train import Settings, Trainer, new_network, parse_stage  # noqa: E402
+from engines.recipes.synthesis.compose import traits  # noqa: E402
+from engines.recipes.synthesis.scene import Mixture  # noqa: E402
+from engines.recipes.training import rate_factor  # noqa: E402
 
 pytestmark = pytest.mark.train
 HEAD = "segmenter.head.weight"
@@ -46,7 +48,9 @@ def small_start(tmp_path):
 
 def settings(folder, stored, start, **changes):
     folder.mkdir(exist_ok=True)
-    base = Settings(folder, (((stored,), 1.0),), steps=6, init=start, lr=1e-3, warmup=2, batch=2, log_every=2)
+    base = Settings(
+        folder, (parse_stage(f"{stored}:1"),), steps=6, init=start, lr=1e-3, warmup=2, batch=2, log_every=2
+    )
     return dataclasses.replace(base, **changes)
 
 
@@ -95,19 +99,23 @@ def test_every_loss_term_is_least_when_the_answer_is_right(stored):
     pooled = torch.nn.functional.avg_pool2d(batch.mask, 4)
     logit = lambda p: torch.logit(p.clamp(1e-4, 1 - 1e-4))  # noqa: E731
     extent = logit((batch.extent / 24).clamp(0, 1))
-    right = Prediction(logit(batch.mask), extent, logit(known), logit(pooled), batch.path)
+    kind = torch.nn.functional.one_hot(kind_of(batch), 4) * 8.0 - 4
+    none = torch.zeros_like(batch.mask)
+    right = Prediction(logit(batch.mask), extent, logit(known), logit(pooled), batch.path, kind, none)
     wrong = Prediction(*(-getattr(right, f.name) for f in dataclasses.fields(Prediction)))
     good, bad = (total_loss(p, batch, LossWeights())[1] for p in (right, wrong))
-    for name in ("bce", "dice", "tversky", "extent", "coarse", "evidence", "path"):
+    for name in ("bce", "dice", "tversky", "extent", "coarse", "evidence", "path", "kind", "unseen"):
         assert good[name] < bad[name], name
 
 
 def test_prior_pulls_towards_the_prevalence_of_the_batch(stored):
     batch = StoredSet(stored).read([0, 1, 2, 3])
-    flat = torch.zeros_like(batch.mask)
+    flat, kind = torch.zeros_like(batch.mask), torch.zeros(4, 4)
     coarse = torch.nn.functional.avg_pool2d(flat, 4)
     low, high = (
-        total_loss(Prediction(flat + v, flat, flat, coarse, batch.path), batch, LossWeights())[1]["prior"]
+        total_loss(Prediction(flat + v, flat, flat, coarse, batch.path, kind, flat), batch, LossWeights())[1][
+            "prior"
+        ]
         for v in (-8, 8)
     )
     count = label_weights(batch, LossWeights())
@@ -123,6 +131,61 @@ def test_sharp_pixels_count_more_than_unknowable_blurred_ones(stored):
     )
     assert weights[batch.mask == 0].min() == pytest.approx(0.35)
     assert weights[batch.mask == 1].max() == pytest.approx(0.15)
+
+
+def a_batch(mask, evidence):
+    n, side = len(mask), mask.shape[-1]
+    return Batch(
+        torch.zeros(n, 3, 4 * side, 4 * side), mask, mask * 8, evidence, torch.zeros(n, 2, side, side)
+    )
+
+
+def test_cells_without_evidence_weigh_nothing(stored):
+    batch = StoredSet(stored).read([0, 1])
+    unknown = dataclasses.replace(batch, evidence=torch.full_like(batch.mask, 2 / 255))
+    assert float(label_weights(unknown, LossWeights()).max()) == 0
+
+
+def test_the_kind_of_a_picture_is_read_from_what_of_it_is_blurred():
+    nothing, everything = torch.zeros(1, 16, 16), torch.ones(1, 16, 16)
+    subject, ground = nothing.clone(), everything.clone()
+    subject[:, 5:11, 5:11], ground[:, 5:11, 5:11] = 1, 0
+    masks = torch.stack([nothing, everything, subject, ground])
+    seen = torch.ones_like(masks)
+    assert kind_of(a_batch(masks, seen)).tolist() == [KINDS.index(k) for k in KINDS]
+    seen[3, :, 5:11, 5:11] = 0  # unknown: what is known is all blurred
+    assert KINDS[kind_of(a_batch(masks, seen))[3]] == "shaken"
+
+
+def test_the_picture_speaks_for_cells_without_evidence_and_for_no_others():
+    torch.manual_seed(0)
+    network = Segmenter(SMALL).train()
+    mask = torch.ones(2, 1, 16, 16)
+    batch = a_batch(mask, torch.full_like(mask, 2 / 255))
+    image = torch.rand(2, 3, 64, 64)
+    before = network(image)
+    assert float(before.shift.detach().abs().max()) == 0
+    unseen_loss(before, batch).backward()
+    taught = {name for name, p in network.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    assert taught == {"picture.opinion.weight", "picture.opinion.bias"}
+    with torch.no_grad():
+        network.picture.opinion.bias += 3
+        network.evidence[1].bias += 30  # everything is plain to see
+    assert float(network(image).shift.detach().abs().max()) < 1e-3
+
+
+def test_families_have_their_shares_of_a_batch(stored, tmp_path):
+    other = StoredSet.create(tmp_path / "other", n=4, size_px=64, about={"seed": 2})
+    made = StoredSet(stored).read_bytes([0, 1, 2, 3])
+    for name in ("image", "mask", "extent", "evidence", "path"):
+        other.arrays[name][:] = getattr(made, name).numpy()
+    other.arrays["evidence"][:] = 255
+    (tmp_path / "other/count").write_text("4")
+    families, share = parse_stage(f"{stored}@0.2+{tmp_path / 'other'}@0.8:1")
+    assert share == 1
+    sampler = Sampler([([StoredSet(f) for f in f_], s) for f_, s in families], batch=200, seed=1)
+    whole = (sampler.draw(0).evidence.flatten(1).min(1).values == 1).float().mean()
+    assert 0.7 < float(whole) < 0.95
 
 
 def test_augmentation_turns_picture_and_labels_together():
@@ -167,7 +230,9 @@ def test_a_path_code_is_a_direction_and_a_length_whichever_way_it_runs(angle):
 
 
 def test_sampler_repeats_a_step_and_differs_between_steps_and_ranks(stored):
-    draw = lambda step, rank: Sampler([StoredSet(stored)], batch=4, seed=3, rank=rank).draw(step).image  # noqa: E731
+    def draw(step, rank):
+        return Sampler([([StoredSet(stored)], 1.0)], batch=4, seed=3, rank=rank).draw(step).image
+
     assert torch.equal(draw(5, 0), draw(5, 0))
     assert not torch.equal(draw(5, 0), draw(6, 0))
     assert not torch.equal(draw(5, 0), draw(5, 1))
@@ -182,11 +247,12 @@ def test_stored_set_returns_what_was_rendered(stored, photos):
     assert (read.mask - made.mask).abs().max() < 1 / 255
 
 
-def test_learning_rate_warms_up_and_decays_to_a_hundredth():
-    run = Settings(Path(), (), steps=100, lr=1.0, warmup=10)
-    assert learning_rate(run, 0) == pytest.approx(0.1)
-    assert learning_rate(run, 10) > 0.95
-    assert learning_rate(run, 100) == pytest.approx(0.01)
+@pytest.mark.parametrize("steps", [100, 10**6])
+def test_learning_rate_warms_up_and_decays_to_a_hundredth(steps):
+    rate = lambda step, done: rate_factor(step, done, warmup=10, floor=0.01)  # noqa: E731
+    assert rate(0, 0) == pytest.approx(0.1)
+    assert rate(10, 10 / steps) > 0.95
+    assert rate(100, 1.0) == pytest.approx(0.01)
 
 
 @pytest.mark.slow
@@ -244,6 +310,18 @@ def test_older_weights_are_completed_and_foreign_ones_refused():
     Segmenter(SMALL).load_weights(state)
     with pytest.raises(ValueError, match="another network"):
         Segmenter(SMALL).load_weights({k: v for k, v in state.items() if not k.startswith("mix.")})
+
+
+def test_a_shipped_engine_is_trained_on_alone_and_its_mean_with_itself_is_itself(stored, tmp_path):
+    engine = ROOT / "engines/motion_blur/model.onnx"
+    run = settings(tmp_path / "run", stored, engine, steps=1, lends=False, muon=False, lr=0.0)
+    Trainer(run).run()
+    last, mean = tmp_path / "run/last.pt", tmp_path / "mean.pt"
+    checkpoint.mean_of([(engine, 0.65), (last, 0.35)], mean)
+    image = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        first, *others = (checkpoint.load_network(p)(image).probability for p in (engine, last, mean))
+    assert all(torch.allclose(first, other, atol=1e-5) for other in others)
 
 
 def test_what_was_lent_is_kept_for_the_next_training_and_not_for_the_engine(stored, small_start, tmp_path):

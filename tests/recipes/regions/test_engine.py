@@ -51,7 +51,7 @@ def test_the_frozen_stem_gets_no_gradient_and_the_rest_does():
 @pytest.mark.slow
 def test_export_equals_torch_at_shapes_it_was_not_traced_with():
     pytest.importorskip("onnxscript")
-    from engines.recipes.regions.export import EngineGraph, contract, largest_difference, trace
+    from engines.recipes.regions.export import EngineGraph, contract, largest_difference, traced
     from qc_plugin.inference.spec import EngineSpec
 
     net = RegionNet()
@@ -59,7 +59,7 @@ def test_export_equals_torch_at_shapes_it_was_not_traced_with():
     with torch.no_grad():  # BatchNorm with statistics of its own: folding must carry them
         net(torch.rand(4, 3, 96, 96))
     graph = EngineGraph(net).eval()
-    content = trace(graph).SerializeToString()
+    content = traced(graph).SerializeToString()
     heat, box = largest_difference(graph, content)
     assert heat < 1e-4
     assert box < 0.05

@@ -1,6 +1,6 @@
 """Sharp photos to make blur from: packed once at working size, split by source.
 
-python -m engines.recipes.motion_blur.sources --pack .work/motion_blur/pack
+python -m engines.recipes.synthesis.sources --pack .work/motion_blur/pack
 
 A pack is a few folders of JPEG photos and PNG label maps, small enough to travel to another machine.
 """
