@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 WINDOWS_A_CLIP = 6
 SEED = 20
-FLAGGED = 0.05  # of a sharp picture: it is drawn
+WORST, FLAGGED = 100, 0.05  # photographs; share of a sharp picture: it is drawn
 STEPS = [k / 100 for k in range(5, 96)]
 
 
@@ -98,8 +98,8 @@ def score_negatives(run: Run, data: Path, pictures: Path | None, threshold: floa
         curves[kind].add(shown, np.zeros(shown.shape, bool))
         shares.append(float((shown >= threshold).mean()))
         rows.append(panel(rgb, maps.probability, maps.evidence))
-    if pictures:
-        worst = [i for i in np.argsort(shares)[::-1][:100] if shares[i] > FLAGGED]
+    worst = [i for i in np.argsort(shares)[::-1][:WORST] if shares[i] > FLAGGED]
+    if pictures and worst:
         draw([rows[i] for i in worst], pictures / "worst_photographs.png", n_columns=4)
     return curves
 
