@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from qc_plugin.cli import options as o
 from qc_plugin.cli.screen import err, out, print_outcome
 from qc_plugin.store.address import given_place
+
+if TYPE_CHECKING:
+    from qc_plugin.config import RunConfig
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 
@@ -21,21 +24,23 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
+@o.with_settings(
+    "rules",
+    "sample",
+    "reports",
+    "reader",
+    "backend",
+    "precision",
+    "threads",
+    "limits",
+    "sandbox",
+    no_sheet=True,
+)
 def check(
     file: Annotated[
         str, typer.Argument(help="Video or artwork: a path or s3://bucket/key.", show_default=False)
     ],
-    rules: o.Rules = None,
-    sample: o.Sample = None,
-    reports: o.Reports = None,
-    reader: o.Reader = None,
-    backend: o.Backend = None,
-    precision: o.Precision = None,
-    threads: o.Threads = None,
-    limits: o.LimitProfile = None,
-    sandbox: o.Sandbox = None,
-    config: o.ConfigFile = None,
-    no_sheet: o.NoSheet = False,
+    run: RunConfig,
     as_json: o.Json = False,
 ) -> int:
     """Example: qc-plugin check clip.mp4 --rules thumbnail-candidates
@@ -44,32 +49,18 @@ def check(
     """
     from qc_plugin.batch.run import check as check_one
 
-    run = o.settings(
-        config,
-        no_sheet=no_sheet,
-        rules=rules,
-        sample=sample,
-        reports=reports,
-        reader=reader,
-        backend=backend,
-        precision=precision,
-        threads=threads,
-        limits=limits,
-        sandbox=sandbox,
-    )
     outcome = check_one(given_place(file), run)
     print_outcome(outcome, as_json=as_json)
     return outcome.ends_with
 
 
+@o.with_settings("sample", rules="thumbnail-candidates")
 def thumbs(
     file: Annotated[Path, typer.Argument(help="Video.", show_default=False)],
+    run: RunConfig,
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the picks.")] = Path("picks"),
     best: Annotated[int, typer.Option("--best", min=1, max=200, help="How many frames.")] = 10,
     crops: Annotated[str, typer.Option("--crops", help="Ratios, comma separated.")] = "16:9,2:3,1:1",
-    rules: o.Rules = "thumbnail-candidates",
-    sample: o.Sample = None,
-    config: o.ConfigFile = None,
     as_json: o.Json = False,
 ) -> int:
     """Example: qc-plugin thumbs show.mov --best 10 --crops 16:9,2:3 --out picks/
@@ -79,7 +70,6 @@ def thumbs(
     """
     from qc_plugin.workshop.thumbs import write_picks
 
-    run = o.settings(config, rules=rules, sample=sample)
     picks = write_picks(
         file, run, out_dir, best=best, ratios=tuple(c.strip() for c in crops.split(",") if c.strip())
     )

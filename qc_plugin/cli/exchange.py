@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from qc_plugin.cli import options as o
 from qc_plugin.cli.screen import out
+
+if TYPE_CHECKING:
+    from qc_plugin.config import RunConfig
 
 Report = Annotated[Path, typer.Argument(help="A report (Parquet).", show_default=False)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
@@ -64,15 +67,14 @@ def import_(
     return 0
 
 
+@o.with_settings("backend", "precision")
 def replay(
     report: Report,
+    run: RunConfig,
     frame: Annotated[int, typer.Option("--frame", help="Frame index, as in the report.")],
     asset: Annotated[
         Optional[Path], typer.Option("--asset", help="Where the asset is now, if it moved.")
     ] = None,
-    backend: o.Backend = None,
-    precision: o.Precision = None,
-    config: o.ConfigFile = None,
 ) -> int:
     """Example: qc-plugin replay qc-reports/.../report.parquet --frame 120
 
@@ -80,7 +82,6 @@ def replay(
     """
     from qc_plugin.workshop.replay import replay_frame
 
-    run = o.settings(config, backend=backend, precision=precision)
     done = replay_frame(report, frame, run, asset=asset)
     for line in done.circumstances:
         out.print(f"not as it was: {line}", soft_wrap=True, markup=False)

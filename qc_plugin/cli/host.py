@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from qc_plugin.cli import options as o
 from qc_plugin.cli.screen import err, out
+
+if TYPE_CHECKING:
+    from qc_plugin.config import RunConfig
 
 
 def register(app: typer.Typer) -> None:
@@ -68,19 +71,14 @@ def schema(name: Annotated[str, typer.Argument(help="manifest, event, result or 
     return 0
 
 
-def warm_up(
-    backend: o.Backend = None,
-    precision: o.Precision = None,
-    threads: o.Threads = None,
-    config: o.ConfigFile = None,
-) -> int:
+@o.with_settings("backend", "precision", "threads")
+def warm_up(run: RunConfig) -> int:
     """Example: qc-plugin warm-up
 
     Load every engine as a run would, so that plans for this machine are built now and not at the first asset.
     """
     from qc_plugin.host.tasks import warm_up as load_all
 
-    run = o.settings(config, backend=backend, precision=precision, threads=threads)
     for name, where in load_all(run).items():
         out.print(f"[green]✓[/] {name}: {where}", soft_wrap=True)
     return 0

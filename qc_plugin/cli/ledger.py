@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from qc_plugin.cli.scan import Ledgers
 from qc_plugin.cli.screen import out, plain
 from qc_plugin.errors import UsageError
 from qc_plugin.report.listing import is_file
+
+if TYPE_CHECKING:
+    from qc_plugin.config import RunConfig
 
 _MOST_ROWS, _ON_SCREEN = 10_000, 20
 app = typer.Typer(
@@ -33,9 +36,8 @@ def _group() -> None: ...
 
 
 @app.command()
-def rebuild(
-    reports: o.Reports = None, rules: o.Rules = None, ledger: Ledgers = None, config: o.ConfigFile = None
-) -> int:
+@o.with_settings("reports", "rules")
+def rebuild(run: RunConfig, ledger: Ledgers = None) -> int:
     """Example: qc-plugin ledger rebuild --reports qc-reports
 
     Make the ledger again from the reports and the manifests of shards, and sweep away what killed runs left.
@@ -43,7 +45,6 @@ def rebuild(
     from qc_plugin.batch.rebuild import rebuild as rebuild_ledger
     from qc_plugin.batch.run import ledger_file
 
-    run = o.settings(config, reports=reports, rules=rules)
     done = rebuild_ledger(run, ledger_file(run, ledger))
     out.print(f"{done.n_assets} assets from {done.n_reports} reports; {done.n_swept} leftovers removed")
     for sentence in done.unreadable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -11,13 +11,18 @@ from qc_plugin.cli import options as o
 from qc_plugin.cli.screen import err, out
 from qc_plugin.errors import UsageError
 
+if TYPE_CHECKING:
+    from qc_plugin.config import RunConfig
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command()(review)
 
 
+@o.with_settings("reader", "backend", "limits")
 def review(
+    run: RunConfig,
     reports: Annotated[
         Optional[list[Path]],
         typer.Argument(help="Reports (Parquet), or folders of them.", show_default=False),
@@ -35,10 +40,6 @@ def review(
     catalogue: Annotated[
         Optional[Path], typer.Option("--catalogue", help="Instead: one page about a folder of reports.")
     ] = None,
-    reader: o.Reader = None,
-    backend: o.Backend = None,
-    limits: o.LimitProfile = None,
-    config: o.ConfigFile = None,
 ) -> int:
     """Example: qc-plugin review qc-reports --out review.html
 
@@ -50,7 +51,6 @@ def review(
         return _catalogue(catalogue, out_file or Path("catalogue.html"))
     from qc_plugin.workshop.review import make_review
 
-    run = o.settings(config, reader=reader, backend=backend, limits=limits)
     page = out_file or Path("review.html")
     made = make_review(reports or [], run, page, assets=assets, most=frames, heat=heat)
     for asset, why in made.without_pictures:

@@ -33,14 +33,15 @@ def register(app: typer.Typer) -> None:
     app.command()(scan)
 
 
+@o.with_settings(
+    "reports", "rules", "sample", "ignore", "reader", "backend", "precision", "threads", "limits", "sandbox",
+    jobs="auto", no_sheet=True,
+)  # fmt: skip
 def scan(
     paths: Annotated[
         list[str], typer.Argument(help="Files, folders, s3://bucket/prefix.", show_default=False)
     ],
-    reports: o.Reports = None,
-    rules: o.Rules = None,
-    sample: o.Sample = None,
-    jobs: Annotated[str, typer.Option("--jobs", help="Assets at once, or auto: half the cores.")] = "auto",
+    run: RunConfig,
     since: Annotated[Optional[str], typer.Option("--since", help="last: tell only of what is new.")] = None,
     budget: Annotated[Optional[str], typer.Option("--budget", help="Begin none after 90s, 30m, 4h.")] = None,
     limit: Annotated[Optional[int], typer.Option("--limit", min=1, help="At most so many assets.")] = None,
@@ -53,18 +54,9 @@ def scan(
         str, typer.Option("--executor", help="local, or ray: on the cluster RAY_ADDRESS names.")
     ] = "local",
     ledger: Ledgers = None,
-    ignore: o.Ignore = None,
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Nothing where assets were: they were deleted.")
     ] = False,
-    reader: o.Reader = None,
-    backend: o.Backend = None,
-    precision: o.Precision = None,
-    threads: o.Threads = None,
-    limits: o.LimitProfile = None,
-    sandbox: o.Sandbox = None,
-    config: o.ConfigFile = None,
-    no_sheet: o.NoSheet = False,
     as_json: o.Json = False,
 ) -> int:
     """Example: qc-plugin scan footage/ --reports qc-reports --since last --budget 4h
@@ -79,21 +71,6 @@ def scan(
         raise UsageError(f"--fail-on {fail_on}: choose never, review or reject")
     if executor not in ("local", "ray"):
         raise UsageError(f"--executor {executor}: choose local or ray")
-    run = o.settings(
-        config,
-        no_sheet=no_sheet,
-        rules=rules,
-        sample=sample,
-        reports=reports,
-        ignore=ignore,
-        jobs=None if jobs == "auto" else jobs,
-        reader=reader,
-        backend=backend,
-        precision=precision,
-        threads=threads,
-        limits=limits,
-        sandbox=sandbox,
-    )
     options = ScanOptions(
         since_last=_since(since),
         limit=limit,
