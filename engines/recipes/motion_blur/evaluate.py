@@ -18,6 +18,7 @@ from .evaluate_clips import report_clips
 from .evaluate_exposures import report_frames, report_pans
 from .evaluate_pairs import report_faces
 from .evaluate_photos import report_landscapes, report_photos
+from .evaluate_real import report_real
 from .evaluate_synthetic import DEFAULT_PACK, DEFAULT_SET, report_synthetic
 from .metrics import Curve
 from .pictures import draw, panel, read_rgb
@@ -72,10 +73,15 @@ def main() -> None:
     )
     parser.add_argument("--pack", type=Path, default=DEFAULT_PACK)
     parser.add_argument("--landscapes", type=Path, default=LANDSCAPES, help="sharp ones, where gathered")
-    parser.add_argument("--threshold", type=float, help="default: chosen on the synthetic set")
+    parser.add_argument("--segments", type=Path, default=WORK / "segments", help="made by footage.clips")
+    parser.add_argument(
+        "--threshold", type=float, help="default: chosen on real pictures held out, else on the synthetic set"
+    )
     parser.add_argument("--evidence-floor", type=float, help="default: chosen on the synthetic set")
     parser.add_argument(
-        "--only", choices=("synthetic", "dev", "photos", "clips", "pairs"), help="one part instead of all"
+        "--only",
+        choices=("real", "synthetic", "dev", "photos", "clips", "pairs"),
+        help="one part instead of all",
     )
     parser.add_argument("--prior", type=float, default=PRIOR, help="0: every cell judged alone")
     parser.add_argument("--threads", type=int, default=2)
@@ -83,6 +89,8 @@ def main() -> None:
     args = parser.parse_args()
     run = open_runner(args.network, n_threads=args.threads, prior=args.prior or None)
     threshold, floor = args.threshold, args.evidence_floor
+    if args.only in (None, "real") and args.segments.is_dir():
+        _, threshold = report_real(run, args.data, args.segments, threshold, args.pictures)
     if args.only in (None, "synthetic"):
         threshold, floor = report_synthetic(run, args.synthetic, args.pack, threshold, floor)
     threshold, floor = (UNKNOWN if value is None else value for value in (threshold, floor))

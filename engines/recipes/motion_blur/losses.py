@@ -40,13 +40,15 @@ class LossWeights:
     sharp_floor: float = (
         0.35  # least weight of a pixel that is sharp: flat skin in a sharp picture is not blurred
     )
+    unseen_sharp: float = 0.0  # weight of a cell known to be sharp in which nothing can be seen
     blur_floor: float = EVIDENCE_WEIGHT_FLOOR  # least weight of a blurred pixel: flat ground may be a guess
 
 
 def label_weights(batch: Batch, weights: LossWeights) -> Tensor:
-    """How much each cell counts: its evidence, raised to the floor of its class; nothing without any."""
+    """How much each cell counts: its evidence, raised to the floor of its class; nothing if unknown."""
     floor = batch.mask * weights.blur_floor + (1 - batch.mask) * weights.sharp_floor
-    return torch.where(batch.evidence < NOTHING_SEEN, 0.0, torch.maximum(batch.evidence, floor))
+    unseen = (batch.evidence > 0) * (1 - batch.mask) * weights.unseen_sharp
+    return torch.where(batch.evidence < NOTHING_SEEN, unseen, torch.maximum(batch.evidence, floor))
 
 
 def total_loss(

@@ -73,6 +73,15 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(stored, small_start, tm
     assert not torch.equal(start["head.weight"], whole[0][HEAD])
 
 
+def test_a_run_ends_with_its_time_and_the_rate_falls_with_it(stored, small_start, tmp_path):
+    run = settings(tmp_path / "short", stored, small_start, steps=10**6, minutes=1e-9)
+    first = Trainer(run)
+    first.run()
+    assert first.step == 1
+    assert first.rate == pytest.approx(1e-3 * 0.01)
+    assert Trainer(run).done >= 1  # the time counts over all starts
+
+
 def test_a_run_writes_its_log_and_curves(stored, small_start, tmp_path):
     Trainer(settings(tmp_path / "run", stored, small_start)).run()
     assert len((tmp_path / "run/log.jsonl").read_text().splitlines()) == 3
@@ -144,6 +153,10 @@ def test_cells_without_evidence_weigh_nothing(stored):
     batch = StoredSet(stored).read([0, 1])
     unknown = dataclasses.replace(batch, evidence=torch.full_like(batch.mask, 2 / 255))
     assert float(label_weights(unknown, LossWeights()).max()) == 0
+    some = label_weights(unknown, LossWeights(unseen_sharp=0.1))
+    assert torch.allclose(some, 0.1 * (1 - batch.mask))
+    nothing = dataclasses.replace(batch, evidence=torch.zeros_like(batch.mask))
+    assert float(label_weights(nothing, LossWeights(unseen_sharp=0.1)).max()) == 0
 
 
 def test_the_kind_of_a_picture_is_read_from_what_of_it_is_blurred():
