@@ -46,7 +46,7 @@ class Deadline:
         return self.stop.is_set() or (self._ends is not None and time.monotonic() >= self._ends)
 
     def watch(self, done: float, stage: str = "segment") -> bool:
-        """Tell the share that is done (0..1); False when the work should stop. For `Workshop.process`."""
+        """Tell the share that is done (0..1); False when the work should stop. For `AssetChecker.process`."""
         now = time.monotonic()
         if self._tell is not None and now - self._told >= _EVERY_S:
             self._told = now

@@ -23,7 +23,7 @@ def asset(path, word="ok", text=""):
     return path
 
 
-class StubWorkshop(work.Workshop):
+class StubChecker(work.AssetChecker):
     def _check(self, asset, started, watch, uri):
         word = Path(asset.path).read_bytes()[len(MAGIC) :].split()[0].decode()
         _ACTS[word](self, asset)
@@ -32,17 +32,17 @@ class StubWorkshop(work.Workshop):
         report = replace(
             failed, verdict="accept", error=None, error_class=None, exit_code=0, incomplete=False
         )
-        return self._shelved(outcome_of(report, write_report(report, self.config.reports), None, started))
+        return self._stored(outcome_of(report, write_report(report, self.config.reports), None, started))
 
 
 def serve(pipe, config):
-    worker.Workshop = StubWorkshop
+    worker.AssetChecker = StubChecker
     worker.serve(pipe, config)
 
 
 def in_process(items, config, *, jobs, go_on=lambda: True):
     """In the place of `pool.run_isolated`, where no worker is to die: saves starting one."""
-    shop = StubWorkshop(config, keep=False)
+    shop = StubChecker(config, keep=False)
     while go_on() and (item := next(items, None)) is not None:
         old = None if item.report is None else config.reports / item.report
         place = worker._place(str(item.path), item.state)

@@ -97,7 +97,7 @@ def test_row_27_an_answer_kept_without_the_state_of_its_file_is_given_anew(desk,
     (tmp_path / "bad.mp4").write_bytes(b"no video")
     asked = event(asset={"uri": "bad.mp4"})
     desk.answer(asked)
-    (kept,) = (tmp_path / "out/events").rglob("*.json")
+    (kept,) = (tmp_path / "out/_events").rglob("*.json")
     stored = json.loads(kept.read_text())
     del stored["basis"]
     kept.write_text(json.dumps(stored))
