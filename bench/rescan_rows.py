@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from qc_plugin.asset.keys import Keys
 from qc_plugin.batch import plan
 from qc_plugin.batch.found import Found
 from qc_plugin.batch.gone import forget_gone
@@ -34,8 +35,8 @@ def entry(n: int) -> LedgerEntry:
         state=f"64769 {n} 734003200 1760000000000000000 1760000000000000000",
         asset_id=f"{n:064x}",
         kind="video",
-        measures="m" * 64,
-        settings="s" * 64,
+        measure_key="m" * 64,
+        judge_key="j" * 64,
         verdict="accept",
         sentence="nothing to report",
         report=f"schema=1/kind=video/{n % 256:02x}/{n:016x}-{n:08x}.parquet",
@@ -58,7 +59,7 @@ def main() -> None:
                 ledger.remember(entry(n) for n in range(start, min(rows, start + _CHUNK)))
             before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             started = time.process_time()
-            made = plan.make_plan([_ROOT], ledger, ("m" * 64, "s" * 64))
+            made = plan.make_plan([_ROOT], ledger, Keys("m" * 64, "j" * 64))
             n_gone = forget_gone([_ROOT], made, ledger, plan.Shard())
             seconds = time.process_time() - started
             grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb) / 1024

@@ -22,7 +22,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 from qc_plugin.environment import variable
-from qc_plugin.errors import TemporaryError, UsageError
+from qc_plugin.errors import PASSING, TemporaryError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,19 +35,6 @@ _PREFIX = ".tmp-"
 _FIX = "choose a writable folder"
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
-# The place is right and the moment is wrong: another call may work.
-_PASSING = {
-    errno.EAGAIN,
-    errno.EBUSY,
-    errno.EINTR,
-    errno.EIO,
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.ENOLCK,
-    errno.ENOMEM,
-    errno.ESTALE,
-    errno.ETIMEDOUT,
-}
 
 
 @contextmanager
@@ -181,7 +168,7 @@ def explained(place: Path, what: str = "the file", *, fix: str = _FIX) -> Iterat
         if error.errno in DISK_FULL:
             sentence = f"{blamed}: the disk is full; free some space and run again"
             raise TemporaryError(sentence) from error
-        if error.errno in _PASSING:
+        if error.errno in PASSING:
             raise TemporaryError(f"{blamed}: cannot write {what} now ({reason}); run again") from error
         raise UsageError(f"{blamed}: cannot write {what} ({reason}); {fix}") from error
 

@@ -157,7 +157,7 @@ class AssetChecker:
 
     def _done(self, asset: Asset, uri: str | None, started: float) -> AssetOutcome | None:
         """Of the same content under the same keys: written before a crash, or for a copy of the file."""
-        judged = keys_for(self.config, asset.id, self.rules)[1]
+        judged = keys_for(self.config, asset.id, self.rules).judge
         path = report_path_for(self.config.reports, asset.id, asset.kind, judged)
         if self.report_store is not None:
             self.report_store.bring(path)

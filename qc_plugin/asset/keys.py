@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from qc_plugin.asset.identity import judge_key, measure_key
-from qc_plugin.errors import QcError
+from qc_plugin.errors import exit_code_of, sentence_of
 from qc_plugin.extensions.installed import packages
 from qc_plugin.inference.spec import load_spec
 from qc_plugin.rulesets.ruleset import RuleSet, load_rules
@@ -23,26 +23,38 @@ def rules_of(config: RunConfig) -> RuleSet:
     return load_rules(config.rules)
 
 
-def keys_for(config: RunConfig, asset_id: str, rules: RuleSet) -> tuple[str, str]:
-    """(measure key, judge key) of an asset under the present engines, decode settings and rules."""
-    used = [SEGMENTER, *config.detector_names]
-    if config.repair:  # receipts are part of a report
-        used.append("deblur")
-    engines = {f"{n} {name}": load_spec(name).digest for n, name in enumerate(used)}
-    decode = {"sample": config.sample, "reader": config.reader, "limits": config.limits}
-    decode |= {f"measure {extra.name}": extra.version for extra in packages().measures(config)}
-    measures = measure_key(asset_id, engines, decode)
-    return measures, judge_key(measures, rules.sha256)
+class Keys(NamedTuple):
+    """Hashes (hex) of what made the measures of an asset, and of these with the rules that judged them."""
+
+    measure: str
+    judge: str
 
 
-def run_keys(config: RunConfig, rules: RuleSet) -> tuple[str, str]:
-    """(key of engines and decode settings, key of those with the rules), whatever the asset."""
-    return keys_for(config, "", rules)
+class RunKeys:
+    """The keys of any asset under the engines, decode settings and rules as they are now, read once."""
+
+    def __init__(self, config: RunConfig, rules: RuleSet) -> None:
+        used = [SEGMENTER, *config.detector_names]
+        if config.repair:  # receipts are part of a report
+            used.append("deblur")
+        self._engines = {f"{n} {name}": load_spec(name).digest for n, name in enumerate(used)}
+        decode = {"sample": config.sample, "reader": config.reader, "limits": config.limits}
+        extra = {f"measure {extra.name}": extra.version for extra in packages().measures(config)}
+        self._decode, self._rules_sha256 = decode | extra, rules.sha256
+
+    def of(self, asset_id: str) -> Keys:
+        """The keys of one asset; of "": what all assets of a run have in common."""
+        measure = measure_key(asset_id, self._engines, self._decode)
+        return Keys(measure, judge_key(measure, self._rules_sha256))
+
+
+def keys_for(config: RunConfig, asset_id: str, rules: RuleSet) -> Keys:
+    """The keys of one asset under the present engines, decode settings and rules."""
+    return RunKeys(config, rules).of(asset_id)
 
 
 def error_report(asset: Asset, error: Exception, config: RunConfig, rules: RuleSet) -> AssetReport:
     """Report of an asset that could not be checked: no rows, and one sentence that says why."""
-    ours = isinstance(error, QcError)
     keys = keys_for(config, asset.id, rules)
     return AssetReport(
         asset=asset,
@@ -55,15 +67,13 @@ def error_report(asset: Asset, error: Exception, config: RunConfig, rules: RuleS
         provenance=provenance(config, rules, keys, ()),
         rules_text=rules.text,
         incomplete=True,
-        error=str(error) if ours else f"internal error: {error!r}; please report it with the log",
+        error=sentence_of(error),
         error_class=type(error).__name__,
-        exit_code=error.exit_code if isinstance(error, QcError) else 70,
+        exit_code=exit_code_of(error),
     )
 
 
-def provenance(
-    config: RunConfig, rules: RuleSet, keys: tuple[str, str], engines: tuple[EngineUse, ...]
-) -> Provenance:
+def provenance(config: RunConfig, rules: RuleSet, keys: Keys, engines: tuple[EngineUse, ...]) -> Provenance:
     """How the numbers came about."""
     from qc_plugin import __version__
 
@@ -74,6 +84,6 @@ def provenance(
         sample=config.sample,
         rules_id=rules.id,
         rules_sha256=rules.sha256,
-        measure_key=keys[0],
-        judge_key=keys[1],
+        measure_key=keys.measure,
+        judge_key=keys.judge,
     )

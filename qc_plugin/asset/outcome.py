@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from qc_plugin.types import AssetKind, AssetReport, Finding, Verdict
 
-VERDICT_CODES: dict[Verdict, int] = {"accept": 0, "review": 10, "reject": 11, "error": 70}
+VERDICT_CODES: dict[Verdict, int] = {"accept": 0, "review": 10, "reject": 11, "error": QcError.exit_code}
 _NOTHING = "nothing to report"
 
 

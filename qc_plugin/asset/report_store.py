@@ -104,6 +104,6 @@ class ReportStore:
 
     def _is_useless(self, there: bytes, report: Path, address: Address) -> bool:
         meta = read_meta(report)
-        key = meta["provenance"]["judge_key"], meta["asset"]["id"]
+        key, asset_id = meta["provenance"]["judge_key"], meta["asset"]["id"]
         with scratch(report.parent, there) as copy:
-            return may_replace(copy, key, str(address))
+            return may_replace(copy, judge_key=key, asset_id=asset_id, name=str(address))

@@ -7,21 +7,18 @@ from typing import TYPE_CHECKING, cast
 from qc_plugin.asset.outcome import AssetOutcome
 from qc_plugin.batch.ledger import LedgerEntry
 from qc_plugin.batch.plan import Todo, key_of
+from qc_plugin.errors import TemporaryError, class_of
 from qc_plugin.report.layout import sheet_of
 from qc_plugin.store.address import Address
 
 if TYPE_CHECKING:
+    from qc_plugin.asset.keys import Keys
     from qc_plugin.config import RunConfig
     from qc_plugin.store.address import Place
     from qc_plugin.types import Verdict
 
-# What a ledger keeps of an error is its exit code; these are the classes an asset can end with.
-_CLASSES = {20: "UnsupportedAsset", 21: "LimitExceeded", 22: "Quarantined", 75: "TemporaryError"}
 
-
-def entry_of(
-    item: Todo, outcome: AssetOutcome, keys: tuple[str, str], run: int, config: RunConfig
-) -> LedgerEntry:
+def entry_of(item: Todo, outcome: AssetOutcome, keys: Keys, run: int, config: RunConfig) -> LedgerEntry:
     """What to remember of an asset that was worked on."""
     report = outcome.report
     inside = report is not None and report.is_relative_to(config.reports)
@@ -30,8 +27,8 @@ def entry_of(
         state=item.state,
         asset_id=outcome.asset_id,
         kind=outcome.kind,
-        measures=keys[0],
-        settings=keys[1],
+        measure_key=keys.measure,
+        judge_key=keys.judge,
         verdict=outcome.verdict,
         exit_code=outcome.exit_code,
         sentence=outcome.sentence,
@@ -52,10 +49,10 @@ def pending(item: Todo, run: int) -> LedgerEntry:
         state=item.state,
         asset_id=item.sha256 or "",
         kind="video",
-        measures="",
-        settings="",
+        measure_key="",
+        judge_key="",
         verdict="error",
-        exit_code=75,
+        exit_code=TemporaryError.exit_code,
         sentence="its worker died; to be tried again",
         bytes=item.n_bytes,
         attempts=item.attempts,
@@ -67,6 +64,7 @@ def reused(path: Place, entry: LedgerEntry, config: RunConfig) -> AssetOutcome:
     """The outcome of an asset that needs nothing, from what is remembered."""
     report = None if entry.report is None else config.reports / entry.report
     sheet = None if report is None else sheet_of(report)
+    kind = class_of(entry.exit_code)
     return AssetOutcome(
         path=str(path),
         asset_id=entry.asset_id,
@@ -79,6 +77,6 @@ def reused(path: Place, entry: LedgerEntry, config: RunConfig) -> AssetOutcome:
         address=str(Address.parse(config.store).below(entry.report)) if config.store and entry.report else "",
         incomplete=bool(entry.incomplete),
         degraded=bool(entry.degraded),
-        error_class=_CLASSES.get(entry.exit_code, ""),
+        error_class="" if kind is None else kind.__name__,
         reused=True,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from qc_plugin.errors import AWAY, PASSING, AssetError, TemporaryError
 from qc_plugin.report.text import plain_text
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ KINDS: Final[dict[Kind, str]] = {
     "link": "links that are not followed",
     "empty": "empty, but had assets at the last scan",
 }
-# A share that is away, a disk that fails: to be had another day.
-_MAY_PASS = {errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class Skipped:
     path: Place
     kind: Kind
     text: str
-    exit_code: int = 20
+    exit_code: int = AssetError.exit_code
 
 
 def unreadable(path: Path, error: OSError | ValueError) -> Skipped:
@@ -62,12 +61,15 @@ def unreadable(path: Path, error: OSError | ValueError) -> Skipped:
         fix = "it went away meanwhile; scan again"
     elif number == errno.ENAMETOOLONG:
         fix = "shorten the names on the way, or scan a folder further down"
-    elif number in _MAY_PASS:
+    elif number in AWAY:
         fix = "look at the disk or the share, then scan again"
+    elif number in PASSING:
+        fix = "scan again"
     else:
         fix = "let this account read it, or leave it out with --ignore"
     text = plain_text(f"{path}: cannot be read ({reason}): {fix}")
-    return Skipped(path, "unreadable", text, 75 if number in _MAY_PASS else 20)
+    kind = TemporaryError if number in PASSING else AssetError
+    return Skipped(path, "unreadable", text, kind.exit_code)
 
 
 def empty(place: Place) -> Skipped:
@@ -77,4 +79,4 @@ def empty(place: Place) -> Skipped:
         f"{place}: the catalogue is empty; is it mounted? It had assets at the last scan: {where}, or say "
         "--allow-empty if they were deleted"
     )
-    return Skipped(place, "empty", text, 75)
+    return Skipped(place, "empty", text, TemporaryError.exit_code)

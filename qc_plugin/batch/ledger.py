@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -19,14 +18,15 @@ from qc_plugin.report.text import plain_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-_VERSION = 1
+_VERSION = 2
+FORMER_NAMES = {"measures": "measure_key", "settings": "judge_key"}  # of version 1
 _BUSY_S = 60.0
 _PAGES_BYTES = 64 << 10  # what opening a ledger takes
 _NETWORK_FILESYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "ceph", "lustre"})
 _TABLES = """
 CREATE TABLE IF NOT EXISTS assets (
     path BLOB PRIMARY KEY, state TEXT, asset_id TEXT NOT NULL, kind TEXT NOT NULL,
-    measures TEXT NOT NULL, settings TEXT NOT NULL, verdict TEXT NOT NULL, exit_code INTEGER NOT NULL,
+    measure_key TEXT NOT NULL, judge_key TEXT NOT NULL, verdict TEXT NOT NULL, exit_code INTEGER NOT NULL,
     sentence TEXT NOT NULL, incomplete INTEGER NOT NULL, degraded INTEGER NOT NULL, report TEXT,
     bytes INTEGER NOT NULL, seconds REAL NOT NULL, attempts INTEGER NOT NULL, run INTEGER NOT NULL
 ) WITHOUT ROWID;
@@ -34,8 +34,8 @@ CREATE INDEX IF NOT EXISTS by_asset ON assets (asset_id);
 CREATE TABLE IF NOT EXISTS runs (id INTEGER PRIMARY KEY AUTOINCREMENT, ended TEXT);
 """
 _COLUMNS = (
-    "path, state, asset_id, kind, measures, settings, verdict, exit_code, sentence, incomplete, degraded, "
-    "report, bytes, seconds, attempts, run"
+    "path, state, asset_id, kind, measure_key, judge_key, verdict, exit_code, sentence, incomplete, "
+    "degraded, report, bytes, seconds, attempts, run"
 )
 
 
@@ -44,16 +44,16 @@ class LedgerEntry(
 ):  # not a dataclass: a million are made in a rescan, and this is five times as fast
     """One asset. `state` is of its file (empty after a rebuild: the file must be hashed once more).
 
-    `measures` and `settings` are the keys of engines and decoding, and of those with the rules, whatever the
-    asset; `attempts` counts how often it took a worker down. `report` is relative to the reports folder.
+    `measure_key` and `judge_key` are those of the run, whatever the asset (`asset.keys.RunKeys`); `attempts`
+    counts how often it took a worker down. `report` is relative to the reports folder.
     """
 
     path: str
     state: str
     asset_id: str
     kind: str
-    measures: str
-    settings: str
+    measure_key: str
+    judge_key: str
     verdict: str
     exit_code: int = 0
     sentence: str = ""
@@ -206,14 +206,27 @@ def _open(file: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         # After a power cut the last rows may be missing, never torn: their reports are found again by key.
         db.execute("PRAGMA synchronous = NORMAL")
-        _refuse_newer(file, db.execute("PRAGMA user_version").fetchone()[0])
-        with closing(db.cursor()) as cursor:
-            cursor.executescript(_TABLES)
-            cursor.execute(f"PRAGMA user_version = {_VERSION}")
+        _bring_up_to_date(file, db)
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _bring_up_to_date(file: Path, db: sqlite3.Connection) -> None:
+    """Make the tables, or give those of an earlier version their present columns: nothing is lost by it."""
+    version = "PRAGMA user_version"
+    if db.execute(version).fetchone()[0] == _VERSION:
+        return
+    db.execute("BEGIN EXCLUSIVE")  # of several that open it one does it; a crash leaves it as it was
+    _refuse_newer(file, db.execute(version).fetchone()[0])
+    for _, name, *_ in db.execute("PRAGMA table_info(assets)").fetchall():
+        if name in FORMER_NAMES:
+            db.execute(f"ALTER TABLE assets RENAME COLUMN {name} TO {FORMER_NAMES[name]}")
+    for statement in _TABLES.split(";"):
+        db.execute(statement)
+    db.execute(f"{version} = {_VERSION}")
+    db.execute("COMMIT")
 
 
 def _refuse_newer(file: Path, version: int) -> None:

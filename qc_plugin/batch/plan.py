@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from qc_plugin.batch.found import Found, LeftOut, Skipped
 from qc_plugin.batch.walk import walk
-from qc_plugin.errors import UsageError
+from qc_plugin.errors import LASTING_CODES, UsageError
 from qc_plugin.isolation.opening import file_state
 from qc_plugin.store.address import Address, absolute, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from qc_plugin.asset.keys import Keys
     from qc_plugin.batch import leftovers
     from qc_plugin.batch.ledger import Ledger, LedgerEntry
     from qc_plugin.batch.walk import Met
@@ -34,7 +35,6 @@ REASONS: dict[Reason, str] = {
     "again": "to be tried again",
 }
 _AT_ONCE = 400  # paths a query; SQLite's own bound is 999 in old builds
-_TRY_AGAIN = (70, 75)
 MOST_SKIPPED = 10_000  # told one by one; beyond that something is wrong with the whole catalogue
 
 
@@ -82,11 +82,13 @@ class Todo(NamedTuple):
 class Plan:
     """Every asset and why it is (or is not) to be checked, in SQLite's own temporary file.
 
-    A million assets cost no memory. `counts` and `n_bytes` are by reason; `left_out` counts what is left out
-    by name, `skipped` tells at most MOST_SKIPPED of the `n_skipped` places that were not searched.
+    A million assets cost no memory. `keys` are those of the run. `counts` and `n_bytes` are by reason;
+    `left_out` counts what is left out by name, `skipped` tells at most MOST_SKIPPED of the `n_skipped` places
+    that were not searched.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Keys) -> None:
+        self.keys = keys
         self.counts: Counter[Reason] = Counter()
         self.n_bytes: Counter[Reason] = Counter()
         self.left_out: Counter[leftovers.Reason] = Counter()
@@ -186,20 +188,20 @@ def _row(t: Todo) -> tuple[object, ...]:
 def make_plan(
     paths: Sequence[Place],
     ledger: Ledger,
-    keys: tuple[str, str],
+    keys: Keys,
     *,
     shard: Shard | None = None,
     but: Sequence[Place] = (),
     ignore: Sequence[str] = (),
     is_there: Callable[[LedgerEntry], bool] | None = None,
 ) -> Plan:
-    """Compare what is found with what is known under `keys` (of the measures, of these and the rules).
+    """Compare what is found with what is known under `keys`, those of a run.
 
     `is_there` asks whether the report of a finished asset is in place; None: the ledger is believed. `but`:
     folders to leave out, `ignore`: globs of names to leave out. Raises UsageError for a folder of a store of
     which neither the store nor the ledger knows anything.
     """
-    plan, shard = Plan(), shard or Shard()
+    plan, shard = Plan(keys), shard or Shard()
     listed = _of_shard(walk(paths, but=but, ignore=ignore), plan, shard, ledger)
     while chunk := list(islice(listed, _AT_ONCE)):
         names = [key_of(found.path) for found in chunk]
@@ -226,7 +228,7 @@ def _of_shard(listed: Iterable[Met], plan: Plan, shard: Shard, ledger: Ledger) -
 def _compare(
     found: Found,
     entry: LedgerEntry | None,
-    keys: tuple[str, str],
+    keys: Keys,
     is_there: Callable[[LedgerEntry], bool] | None,
 ) -> Todo:
     state, n_bytes = state_of(found.path) if isinstance(found.path, Path) else (found.state, found.n_bytes)
@@ -244,11 +246,11 @@ def _compare(
         and found.root is None
         and found.path.is_symlink()
     )
-    if freed or entry.exit_code in _TRY_AGAIN or (is_there is not None and not is_there(entry)):
+    if freed or entry.exit_code not in LASTING_CODES or (is_there is not None and not is_there(entry)):
         return _with(todo, "again", entry)
-    if entry.settings == keys[1]:
+    if entry.judge_key == keys.judge:
         return _with(todo, "done", entry)
-    return _with(todo, "rules" if entry.measures == keys[0] else "settings", entry)
+    return _with(todo, "rules" if entry.measure_key == keys.measure else "settings", entry)
 
 
 def _with(todo: Todo, reason: Reason, entry: LedgerEntry | None = None) -> Todo:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
-from qc_plugin import errors
 from qc_plugin.asset.outcome import AssetOutcome
 from qc_plugin.batch.worker import serve
+from qc_plugin.errors import from_other
 from qc_plugin.places import some_working_folder
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class WorkerPool:
             yield self._dead(worker)
             return
         if "fatal" in said:
-            raise getattr(errors, said["fatal"])(said["text"])
+            raise from_other(said["fatal"], said["text"])
         if "outcome" in said:
             assert worker.todo is not None
             todo, worker.todo = worker.todo, None

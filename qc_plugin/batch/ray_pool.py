@@ -72,7 +72,7 @@ def shard_task(config_json: str, shard: str, threads: int) -> Iterator[str]:
             yield json.dumps({"n": number[item], "outcome": outcome and outcome.as_json()})
     except errors.QcError as error:
         _pool_of(config_json, threads).stop()
-        yield json.dumps({"fatal": type(error).__name__, "text": str(error)})
+        yield json.dumps({"fatal": errors.named(error), "text": str(error)})
 
 
 @lru_cache(maxsize=1)
@@ -158,7 +158,7 @@ class RayPool:
             yield from self._lost(self._running.pop(task))
             return
         if "fatal" in said:
-            raise getattr(errors, said["fatal"])(said["text"])
+            raise errors.from_other(said["fatal"], said["text"])
         shard = self._running[task]
         shard.losses = 0
         outcome = said["outcome"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from qc_plugin.asset.keys import keys_for, rules_of, run_keys
+from qc_plugin.asset.keys import RunKeys, rules_of
 from qc_plugin.asset.outcome import sentence_of
 from qc_plugin.asset.report_store import ReportStore
 from qc_plugin.batch.ledger import Ledger, LedgerEntry
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qc_plugin.config import RunConfig
-    from qc_plugin.rulesets.ruleset import RuleSet
 
 _AT_ONCE = 400
 _NAMES = frozenset(LedgerEntry._fields)
@@ -63,16 +62,16 @@ def rebuild(config: RunConfig, file: Path) -> Rebuilt:
 
 def _take(reports: Iterable[Path], config: RunConfig, ledger: Ledger, done: Rebuilt) -> None:
     """Put into the ledger what each report says."""
-    rules = rules_of(config)
+    keys = RunKeys(config, rules_of(config))
     for path in reports:
         done.n_reports += 1
         try:
-            entry = _entry(path, config, rules)
+            entry = _entry(path, config, keys)
         except (QcError, KeyError, TypeError) as error:
             done.unreadable.append(str(error))
             continue
         there = ledger.known([entry.path]).get(entry.path)
-        if there is None or not there.settings:  # of several reports the one under the present rules
+        if there is None or not there.judge_key:  # of several reports the one under the present rules
             ledger.remember([entry])
 
 
@@ -104,18 +103,17 @@ def _fetched(report_store: ReportStore, paths: Sequence[Path]) -> Iterator[Path]
         path.unlink(missing_ok=True)
 
 
-def _entry(path: Path, config: RunConfig, rules: RuleSet) -> LedgerEntry:
+def _entry(path: Path, config: RunConfig, keys: RunKeys) -> LedgerEntry:
     meta: dict[str, Any] = read_meta(path)
     asset, origin, error = meta["asset"], meta["provenance"], meta["error"] or {}
-    ours = keys_for(config, asset["id"], rules)
-    keys = run_keys(config, rules)
+    ours, of_run = keys.of(asset["id"]), keys.of("")
     return LedgerEntry(
         path=key_of(place_of(asset["uri"])),
         state="",
         asset_id=asset["id"],
         kind=asset["kind"],
-        measures=keys[0] if origin["measure_key"] == ours[0] else "",
-        settings=keys[1] if origin["judge_key"] == ours[1] else "",
+        measure_key=of_run.measure if origin["measure_key"] == ours.measure else "",
+        judge_key=of_run.judge if origin["judge_key"] == ours.judge else "",
         verdict=meta["verdict"],
         exit_code=int(error.get("exit_code", 0)),
         sentence=sentence_of(meta),
@@ -129,7 +127,7 @@ def _fold(path: Path, ledger: Ledger, done: Rebuilt) -> None:
     """Take over the states that a manifest knows, and what it says of assets without a report here."""
     for entry in chain.from_iterable(_manifest(path, done)):
         there = ledger.known([entry.path]).get(entry.path)
-        if there is not None and (there.asset_id, there.settings) == (entry.asset_id, entry.settings):
+        if there is not None and (there.asset_id, there.judge_key) == (entry.asset_id, entry.judge_key):
             ledger.remember([there._replace(state=entry.state, bytes=entry.bytes, seconds=entry.seconds)])
         elif there is None and entry.report is None:
             ledger.remember([entry])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from qc_plugin.asset.check_one import AssetChecker, quarantine
 from qc_plugin.asset.fetched import RESERVE_BYTES
 from qc_plugin.asset.finished import finished_entry
-from qc_plugin.asset.keys import rules_of, run_keys
+from qc_plugin.asset.keys import RunKeys, rules_of
 from qc_plugin.asset.parts import ReportParts
 from qc_plugin.asset.report_store import ReportStore
 from qc_plugin.batch.entries import entry_of, pending, reused
@@ -25,7 +25,7 @@ from qc_plugin.batch.plan import Plan, Shard, Todo, key_of, make_plan
 from qc_plugin.batch.pool import default_jobs, run_isolated
 from qc_plugin.batch.shard_manifest import write_manifest
 from qc_plugin.batch.walk import check_places
-from qc_plugin.errors import QcError, UsageError
+from qc_plugin.errors import CODES_WORST_FIRST, QcError, TemporaryError, UsageError
 from qc_plugin.extensions.installed import packages
 from qc_plugin.files import make_folder, sweep
 from qc_plugin.report.layout import LEDGER, adopt
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from qc_plugin.store.s3 import Listed
 
 Progress = Callable[["AssetOutcome", int, int], None]
-_SYSTEM_CODES = (70, 75, 22, 21, 20)  # worst first
 _MOST_DEATHS = 2
 _MOST_LATER = 50
 _STOPPED = "stopped before its end"
@@ -88,14 +87,14 @@ class ScanResult:
     @property
     def exit_code(self) -> int:
         """0 when every asset was checked, else the worst system class (70, 75, 22, 21, 20 in that order)."""
-        return next((code for code in _SYSTEM_CODES if self.codes[code]), 0)
+        return next((code for code in CODES_WORST_FIRST if self.codes[code]), 0)
 
     def count(self, outcome: AssetOutcome) -> None:
         """Take an outcome into account."""
         self.verdicts[outcome.verdict] += 1
         self.reasons[outcome.verdict, outcome.reason] += 1
         self.n_reused += outcome.reused
-        self.n_later = self.n_later + 1 if outcome.exit_code == 75 else 0
+        self.n_later = self.n_later + 1 if outcome.exit_code == TemporaryError.exit_code else 0
         if outcome.verdict == "error":
             self.codes[outcome.exit_code] += 1
 
@@ -126,7 +125,7 @@ def ledger_file(config: RunConfig, named: Path | None = None) -> Path:
 
 def plan_scan(paths: Sequence[Place], config: RunConfig, options: ScanOptions, ledger: Ledger) -> Plan:
     """What a scan would do; nothing is opened or hashed."""
-    keys = run_keys(config, rules_of(config))
+    keys = RunKeys(config, rules_of(config)).of("")
     # Of reports in a store the ledger is believed: to ask for each of a million costs an hour.
     believed = options.since_last or config.store is not None
     parts = ReportParts(config)
@@ -205,13 +204,12 @@ def _outcomes(
     """What was done before, then what is done now, each written into the ledger before it is told."""
     if not options.since_last:
         yield from _done_before(plan, ledger, config)
-    keys = run_keys(config, rules_of(config))
     stop = _Stop(config, options, result)
     todo = islice(plan.todo(), options.limit)
     workers = _Workers(config, options, plan.n_todo)
     for item, done in _work_through(todo, ledger, config, workers, stop, run):
         outcome = if_complete(item, done)
-        ledger.remember([entry_of(item, outcome, keys, run, config)])
+        ledger.remember([entry_of(item, outcome, plan.keys, run, config)])
         yield outcome
     if options.limit is not None and plan.n_todo > options.limit and not result.stopped:
         result.stopped = f"--limit {options.limit}"
@@ -284,5 +282,5 @@ class _Stop:
             self._result.stopped = f"{_MOST_LATER} assets in a row that cannot be had now"
         elif shutil.disk_usage(self._config.reports).free < RESERVE_BYTES:
             self._result.stopped = "the disk is nearly full"
-            self._result.codes[75] += 1
+            self._result.codes[TemporaryError.exit_code] += 1
         return not self._result.stopped

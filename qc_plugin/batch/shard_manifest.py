@@ -6,6 +6,7 @@ import json
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from qc_plugin.batch.ledger import FORMER_NAMES
 from qc_plugin.batch.plan import key_of
 from qc_plugin.files import write_whole
 from qc_plugin.report.layout import MANIFESTS
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qc_plugin.batch.ledger import Ledger
-    from qc_plugin.batch.plan import Plan, Shard
+from qc_plugin.batch.plan import Plan, Shard
 
-SCHEMA = "qc.shard/1"
+SCHEMA = "qc.shard/2"
 _AT_ONCE = 400
 
 
@@ -44,9 +45,13 @@ def write_manifest(root: Path, shard: Shard, plan: Plan, ledger: Ledger, *, comp
 
 
 def read_manifest(path: Path) -> Iterator[dict[str, Any]]:
-    """The head, then one mapping an asset with the fields of `ledger.Entry`. Raises ValueError when torn."""
+    """The head, then one mapping an asset with the fields of `LedgerEntry`. Raises ValueError when torn.
+
+    Names that earlier versions wrote are given as they are now.
+    """
     with path.open(encoding="utf-8") as file:
-        yield from (json.loads(line) for line in file)
+        for line in file:
+            yield {FORMER_NAMES.get(name, name): value for name, value in json.loads(line).items()}
 
 
 def _lines(head: dict[str, Any], plan: Plan, ledger: Ledger) -> Iterator[bytes]:

@@ -59,7 +59,8 @@ def check_places(places: Sequence[Place]) -> None:
             ) from error
         except (OSError, ValueError) as error:
             said = unreadable(path, error)
-            raise (UsageError if said.exit_code == 20 else TemporaryError)(said.text) from error
+            passes = said.exit_code == TemporaryError.exit_code
+            raise (TemporaryError if passes else UsageError)(said.text) from error
 
 
 def _or_empty(place: Place, met: Iterable[Met]) -> Iterator[Met]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qc_plugin.asset.check_one import AssetChecker
-from qc_plugin.errors import QcError
+from qc_plugin.errors import QcError, named
 from qc_plugin.store.address import place_of
 from qc_plugin.store.s3 import Listed
 
@@ -33,7 +33,7 @@ def serve(pipe: Connection, config: RunConfig) -> None:
     except (EOFError, OSError):
         return  # the owner is gone, or wants no more
     except QcError as error:
-        _tell(pipe, fatal=type(error).__name__, text=str(error))
+        _tell(pipe, fatal=named(error), text=str(error))
 
 
 def _work(workshop: AssetChecker, pipe: Connection) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from qc_plugin.cli.streams import stop_if_unread
+from qc_plugin.errors import ASSET_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,13 +30,8 @@ MARKS = {
     "reject": "[red]✗ reject[/]",
     "error": "[magenta]! error[/]",
 }
-_REASONS = {
-    "UnsupportedAsset": "damaged, or of a kind that is not read (20)",
-    "LimitExceeded": "over a limit (21)",
-    "Quarantined": "took the decoder down twice, in quarantine (22)",
-    "TemporaryError": "for later: changed meanwhile, disk or store (75)",
-    "incomplete": "checked in part",
-}
+_REASONS = {kind.__name__: f"{kind.in_totals} ({kind.exit_code})" for kind in ASSET_ERRORS}
+_REASONS["incomplete"] = "checked in part"
 _QUIET_S = 30.0  # without a terminal: one line this often, so that logs show life and stay short
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qc_plugin import __version__
-from qc_plugin.errors import QcError, TemporaryError
+from qc_plugin.errors import LASTING_CODES, TemporaryError, exit_code_of, sentence_of
 from qc_plugin.host.result import Problem, Reason, Refusal, Result, ResultAsset
 from qc_plugin.report.meta import frames_of
 from qc_plugin.report.read import read_meta
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qc_plugin.batch import AssetOutcome
+    from qc_plugin.errors import QcError
     from qc_plugin.host.event import AssetRef, Event
     from qc_plugin.types import Finding, Verdict
 
 _N_REASONS = 50
 _STOPS: dict[str, tuple[str, ...]] = {"reject": ("reject",), "review": ("reject", "review"), "never": ()}
-_LASTING = (0, 20, 21, 22)  # answers that time does not change; everything else may be asked again
 
 
 def of_outcome(event: Event, ref: AssetRef, outcome: AssetOutcome) -> Result:
@@ -82,13 +82,11 @@ def refusal(error: QcError, event_id: str | None = None) -> Refusal:
 
 def problem_of(error: Exception) -> Problem:
     """`error` as a host reads it; what we did not foresee is our bug."""
-    ours = isinstance(error, QcError)
-    text = str(error) if ours else f"internal error: {error!r}; please report it with the log"
     return Problem.model_validate(
         {
-            "text": plain_text(text),
+            "text": plain_text(sentence_of(error)),
             "class": type(error).__name__,
-            "exit_code": error.exit_code if isinstance(error, QcError) else 70,
+            "exit_code": exit_code_of(error),
             "retryable": isinstance(error, TemporaryError),
         }
     )
@@ -97,7 +95,7 @@ def problem_of(error: Exception) -> Problem:
 def lasting(result: Result) -> bool:
     """Whether the same question would give the same answer again, so that it may be kept."""
     code = result.error.exit_code if result.error else 0
-    return code in _LASTING and not result.retryable
+    return code in LASTING_CODES and not result.retryable
 
 
 def stops(event: Event, verdict: Verdict) -> bool:

@@ -109,7 +109,7 @@ def _look_at_all(refs: list[AssetRef], clock: Deadline, look: CheckOne) -> tuple
         try:
             outcome = look(ref, clock.part(n / len(refs), 1 / len(refs)))
         except QcError as error:
-            if error.exit_code not in (20, 21, 22):
+            if not error.lasting:
                 raise  # a store that is down, rules that are wrong: true of all of them
             broken = broken or error
             seen.append(_Seen(ref, None, str(error)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from qc_plugin.errors import QcError, class_of
 from qc_plugin.pages.sheet_cards import Group, Tab, frame_size, groups, tabs
 from qc_plugin.pages.sheet_pictures import Picture, pictures
 from qc_plugin.pages.sheet_timeline import Timeline, timeline_of
@@ -34,14 +35,6 @@ _FLAG_TEXTS = {
     "repaired": "at least one frame was deblurred; the source file is unchanged",
 }
 _OF_VIDEO = {"shot_edge_s", "similarity_prev"}  # without meaning for a still
-_ERROR_STEPS = {
-    2: "A setting, a rule file or an engine was wrong. Correct what the sentence names and run again.",
-    20: "The file itself cannot be checked. Send it again from its source, or convert it to another format.",
-    21: "The file is larger or longer than the limits allow. Raise the limit, or check a smaller copy.",
-    22: "The file crashed the decoder twice and is set aside. It is tried again when its content changes.",
-    70: "This is our bug, not yours. Please report it with the sentence above and the provenance below.",
-    75: "Nothing is wrong with the file. Run the same command again later.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +131,7 @@ def view_of(report: AssetReport, images: SheetImages) -> SheetView:
         measures=_measures(report),
         error=plain_text(report.error) if report.error is not None else None,
         error_class=report.error_class or "",
-        error_step=_ERROR_STEPS.get(report.exit_code, _ERROR_STEPS[70]),
+        error_step=(class_of(report.exit_code) or QcError).next_step,
     )
 
 

@@ -82,20 +82,20 @@ def _encode(report: AssetReport) -> bytes:
 
 
 def _may_replace(path: Path, report: AssetReport) -> bool:
-    key = plain_text(report.provenance.judge_key), plain_text(report.asset.id)
-    return may_replace(path, key)
+    key, asset_id = plain_text(report.provenance.judge_key), plain_text(report.asset.id)
+    return may_replace(path, judge_key=key, asset_id=asset_id)
 
 
-def may_replace(path: Path, key: tuple[str, str], name: str = "") -> bool:
+def may_replace(path: Path, *, judge_key: str, asset_id: str, name: str = "") -> bool:
     """Whether what lies at `path` (called `name`) is of no use: a torn file, or an error this run got past.
 
-    `key` is judge key and asset id of the new report; UsageError when the old one is of another.
+    `judge_key` and `asset_id` are of the new report; UsageError when the old one has others.
     """
     try:
         there = read_meta(path)
     except QcError:
         return True
-    if key != (there["provenance"]["judge_key"], there["asset"]["id"]):
+    if (judge_key, asset_id) != (there["provenance"]["judge_key"], there["asset"]["id"]):
         raise UsageError(
             f"{name or path}: holds the report of another asset or key; use a reports folder of its own"
         )

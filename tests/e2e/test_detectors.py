@@ -40,7 +40,7 @@ def test_detectors_and_their_thresholds_are_part_of_the_keys(tmp_path):
 
     def key(detectors):
         config = RunConfig(rules="artwork", detectors=detectors)
-        return keys_for(config, "ab" * 32, rules_of(config))[0]
+        return keys_for(config, "ab" * 32, rules_of(config)).measure
 
     keys = {key("regions"), key(str(folder))}
     contract = yaml.safe_load((folder / "engine.yaml").read_text())

@@ -154,6 +154,72 @@ def test_a_torn_ledger_is_set_aside_and_a_newer_one_refused(config, folder):
         scan([folder], config)
 
 
+# What version 1 wrote.
+VERSION_1 = """
+CREATE TABLE assets (
+    path BLOB PRIMARY KEY, state TEXT, asset_id TEXT NOT NULL, kind TEXT NOT NULL,
+    measures TEXT NOT NULL, settings TEXT NOT NULL, verdict TEXT NOT NULL, exit_code INTEGER NOT NULL,
+    sentence TEXT NOT NULL, incomplete INTEGER NOT NULL, degraded INTEGER NOT NULL, report TEXT,
+    bytes INTEGER NOT NULL, seconds REAL NOT NULL, attempts INTEGER NOT NULL, run INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX by_asset ON assets (asset_id);
+CREATE TABLE runs (id INTEGER PRIMARY KEY AUTOINCREMENT, ended TEXT);
+PRAGMA user_version = 1;
+"""
+
+
+def as_version_1(file):
+    """Write the ledger at `file` as version 1 had it."""
+    now = sqlite3.connect(file)
+    assets, runs = (now.execute(f"SELECT * FROM {table}").fetchall() for table in ("assets", "runs"))
+    now.close()
+    file.unlink()
+    old = sqlite3.connect(file)
+    old.execute("PRAGMA journal_mode = WAL")
+    old.executescript(VERSION_1)
+    old.executemany(f"INSERT INTO assets VALUES ({','.join('?' * 16)})", assets)
+    old.executemany("INSERT INTO runs VALUES (?,?)", runs)
+    old.commit()
+    old.close()
+
+
+def test_a_ledger_of_version_1_goes_on_as_it_is(config, folder):
+    scan([folder], config)
+    file = config.reports / "_ledger.sqlite"
+    with Ledger(file) as ledger:
+        before = list(ledger.entries())
+    as_version_1(file)
+    with Ledger(file) as ledger:
+        assert list(ledger.entries()) == before
+        plan = run.plan_scan([folder], config, ScanOptions(), ledger)
+    assert (plan.counts["done"], plan.n_todo) == (4, 0)
+    as_version_1(file)
+    again = scan([folder], config)
+    assert (again.n_reused, again.exit_code) == (4, 0)
+    with sqlite3.connect(file) as db:
+        names = {row[1] for row in db.execute("PRAGMA table_info(assets)")}
+    db.close()
+    assert {"measure_key", "judge_key"} < names
+    assert not {"measures", "settings"} & names
+
+
+def test_a_manifest_of_before_is_folded_in(config, folder):
+    scan([folder], config, options=ScanOptions(shard=Shard(0, 1)))
+    shard = Shard(0, 3)
+    scan([folder], config, options=ScanOptions(shard=shard))
+    manifest = manifest_path(config.reports, shard)
+    text = manifest.read_text(encoding="utf-8")
+    assert '"judge_key"' in text
+    old = text.replace('"judge_key"', '"settings"').replace('"measure_key"', '"measures"')
+    manifest.write_text(old.replace("qc.shard/2", "qc.shard/1"), encoding="utf-8")
+    done = rebuild(config, config.reports / "_ledger.sqlite")
+    assert done.unreadable == []
+    n_named = len(text.splitlines()) - 1
+    assert n_named > 0
+    with Ledger(config.reports / "_ledger.sqlite") as ledger:
+        assert sum(bool(entry.state) for entry in ledger.entries()) == n_named
+
+
 def test_a_ledger_on_a_network_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("qc_plugin.batch.ledger._filesystem_of", lambda _folder: "nfs4")
     with pytest.raises(UsageError, match="--ledger"):
@@ -222,7 +288,7 @@ def test_a_plan_counts_by_reason_and_estimates_by_what_others_took(config, folde
 
 def test_outcomes_go_to_the_ledger_with_what_they_cost(tmp_path):
     entry = LedgerEntry(
-        path="/a", state="1", asset_id="x", kind="video", measures="m", settings="s", verdict="accept"
+        path="/a", state="1", asset_id="x", kind="video", measure_key="m", judge_key="j", verdict="accept"
     )
     with Ledger(tmp_path / "l.sqlite") as ledger:
         number = ledger.begin_run()
