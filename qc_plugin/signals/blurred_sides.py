@@ -28,7 +28,7 @@ _SMALLEST_PX = 32
 def blurred_sides(luma: Luma) -> int:
     """Columns of blurred fill on either side of luma (h, w), 0 if there is none."""
     height, width = luma.shape
-    least, most = round(_LEAST * width), round(_MOST * width)
+    least, most = max(round(_LEAST * width), 2 * _RIM_PX), round(_MOST * width)
     if min(height, width) < _SMALLEST_PX:
         return 0
     if max(_detail(luma[:, :least]), _detail(luma[:, -least:])) > _DETAIL:

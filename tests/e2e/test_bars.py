@@ -74,3 +74,14 @@ def test_row_56_a_black_stage_has_no_bars(qc, tmp_path):
     frames = read_frames(tmp_path / "out")
     assert (frames["bar_fraction"] == 0).all()
     assert frames["active_area"].isna().all()
+
+
+def test_a_small_picture_with_plain_sides_is_checked(qc, tmp_path):
+    """The border of its sides lies nearer to the edge than what is looked at before a border."""
+    luma = np.full((64, 64), 90, np.uint8)
+    luma[:, 5:-5] = np.random.default_rng(0).integers(0, 255, (64, 54), np.uint8)
+    luma[:, [6, -7]] = 250
+    Image.fromarray(luma).save(tmp_path / "small.png")
+    done = qc("check", "small.png", "--no-sheet", "--reports", "out")
+    assert done.returncode in (0, 10, 11), done.stderr
+    assert (read_frames(tmp_path / "out")["bar_fraction"] == 0).all()
