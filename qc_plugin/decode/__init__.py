@@ -1,6 +1,6 @@
 """From a file to frames: the only package that knows video and picture libraries.
 
-Doors: `sniff_kind`, `probe`, `open_video`, `load_artwork`; sampling is in `decode.sampling`.
+Doors: `sniff_kind`, `open_video`, `load_artwork`; sampling is in `decode.sampling`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from qc_plugin.decode.contract import DecodedFrame, VideoReader
 from qc_plugin.decode.limits import DEFAULT_LIMITS, STRICT, TRUSTED, Limits, limits_named
-from qc_plugin.decode.probe import open_video, probe
+from qc_plugin.decode.readers import open_video
 from qc_plugin.decode.sampling import SamplePlan, parse_sample, select
 from qc_plugin.decode.sniff import sniff_kind
 
@@ -30,7 +30,6 @@ __all__ = [
     "load_artwork",
     "open_video",
     "parse_sample",
-    "probe",
     "select",
     "sniff_kind",
 ]

@@ -12,7 +12,7 @@ import PIL
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from qc_plugin.decode.limits import DEFAULT_LIMITS, Limits
-from qc_plugin.decode.pages import seek_largest, settle
+from qc_plugin.decode.pages import settle
 from qc_plugin.decode.png_repair import without_damaged_extras
 from qc_plugin.decode.rgb_preview import preview_of_rgb
 from qc_plugin.decode.sniff import is_heic, is_low_overhead, read_head, sniff_kind
@@ -66,20 +66,6 @@ def load_artwork(path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> tuple[
         info = _media_info(opened, mode, (width, height))
     frame = Frame(index=0, pts_s=0.0, duration_s=0.0, rgb=rgb)
     return info, frame, preview_of_rgb(rgb, index=0, pts_s=0.0)
-
-
-def probe_artwork(path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> MediaInfo:
-    """What the header says; no pixel is decoded, so notes on colour, alpha and further pictures are missing.
-
-    Raises as `load_artwork`.
-    """
-    with _open(path, limits) as opened, naming_errors(path):
-        seek_largest(opened.image, limits)
-        size = opened.image.size
-        # Pillow's TIFF reader has swapped the sides already.
-        turned = opened.orientation >= 5 and opened.image.format != "TIFF"
-        upright = (size[1], size[0]) if turned else size
-        return _media_info(opened, opened.image.mode, upright)
 
 
 @contextlib.contextmanager

@@ -52,13 +52,6 @@ def settle(image: Image.Image, limits: Limits) -> str:
     return f"{what} ({n_all}): number {chosen + 1} is judged, {why}"
 
 
-def seek_largest(image: Image.Image, limits: Limits) -> None:
-    """Turn `image` to its largest picture; no pixel is decoded."""
-    n_all = count(image)
-    if n_all > 1:
-        image.seek(_by_size(image, n_all, limits)[0])
-
-
 def _of_mpo(image: Image.Image) -> str:
     n_inside = _n_inside(image) - 1 if image.format == "MPO" else 0
     return f"MPO with {n_inside} more inside (views or maps): the JPEG is judged" if n_inside > 0 else ""

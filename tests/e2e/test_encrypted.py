@@ -2,7 +2,7 @@
 
 import pytest
 
-from qc_plugin.decode import open_video, probe
+from qc_plugin.decode import open_video
 from qc_plugin.errors import UnsupportedAsset
 from qc_plugin.report.read import read_meta
 from tests.support.clips import Clip, make
@@ -66,7 +66,8 @@ def test_f3_f5_a_scan_refuses_encrypted_files_by_name(qc, tmp_path):
 
 
 def test_f3_a_clear_file_that_only_declares_encryption_is_read(tmp_path):
-    assert probe(declared_only(tmp_path)).codec == "h264"
+    with open_video(declared_only(tmp_path)) as video:
+        assert video.info.codec == "h264"
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,8 @@ def test_f3_a_clear_file_that_only_declares_encryption_is_read(tmp_path):
     [("mp4", "libx264"), ("ts", "libx264"), ("webm", "libvpx"), ("asf", "msmpeg4"), ("vob", "mpeg2video")],
 )
 def test_f3_clear_files_are_not_called_encrypted(tmp_path, suffix, codec):
-    assert probe(make(tmp_path, Clip(f"clear.{suffix}", codec=codec, n_frames=6))).width_px == 192
+    with open_video(make(tmp_path, Clip(f"clear.{suffix}", codec=codec, n_frames=6))) as video:
+        assert video.info.width_px == 192
 
 
 def test_f3_the_other_reader_refuses_them_too(tmp_path):
@@ -95,4 +97,4 @@ def test_f3_the_other_reader_refuses_them_too(tmp_path):
 )
 def test_f3_f5_encrypted_files_of_others(name, scheme):
     with pytest.raises(UnsupportedAsset, match=rf"is encrypted \({scheme}\): give the clear file"):
-        probe(corpus_file(name))
+        open_video(corpus_file(name))

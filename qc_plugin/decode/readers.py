@@ -1,35 +1,18 @@
-"""What a file says about itself, and which reader opens it."""
+"""Which reader opens a video."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, get_args
 
 from qc_plugin.decode.limits import DEFAULT_LIMITS, Limits
-from qc_plugin.decode.sniff import sniff_kind
 from qc_plugin.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from qc_plugin.decode.contract import VideoReader
-    from qc_plugin.types import MediaInfo
 
 ReaderName = Literal["pyav", "decord"]
-
-
-def probe(path: str | Path, *, limits: Limits = DEFAULT_LIMITS) -> MediaInfo:
-    """Size, codec, colour and time of an asset: decodes one frame of a video, or the header of artwork.
-
-    Raises:
-        UnsupportedAsset: not a media file we read.
-        LimitExceeded: over a limit.
-    """
-    if sniff_kind(path, limits=limits) == "artwork":
-        from qc_plugin.decode.artwork import probe_artwork
-
-        return probe_artwork(path, limits=limits)
-    with open_video(path, limits=limits) as video:
-        return video.info
 
 
 def open_video(
