@@ -222,7 +222,7 @@ def _measure(sample: Sampled, blur: BlurMap, regions: list[Region], measured: Me
     whole, *rest = sharpness(
         frame.rgb, [(0.0, 0.0, float(width), float(height)), *(r.box_xyxy for r in regions)]
     )
-    clipped = clipped_of_regions(sample.luma, regions, (width, height))
+    clipped = clipped_of_regions(sample.luma, sample.bars.area, regions, (width, height))
     facts = FrameFacts(
         index=frame.index,
         pts=frame.pts,

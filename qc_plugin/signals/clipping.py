@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from qc_plugin.signals.bars import active_area
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -37,16 +35,18 @@ def clipped(luma: NDArray[np.uint8]) -> Mask:
 
 
 def clipped_of_regions(
-    luma: NDArray[np.uint8], regions: Sequence[Region], size_px: tuple[int, int]
+    luma: NDArray[np.uint8],
+    area: tuple[slice, slice],
+    regions: Sequence[Region],
+    size_px: tuple[int, int],
 ) -> list[float]:
     """Share of each region that is clipped, 0..1, from the small `luma` of a frame of `size_px`, width first.
 
     Of a face the ellipse in its box counts, of a person the box without the plain black or white ground that
-    it stands before. Bars count for nothing.
+    it stands before. What lies outside of `area`, the rows and columns of the picture, counts for nothing.
     """
     if not regions:
         return []
-    area = active_area(luma)
     scale = luma.shape[1] / size_px[0], luma.shape[0] / size_px[1]
     masks = [_mask(luma.shape, region, scale) for region in regions]
     inside = np.zeros(luma.shape, np.bool_)
