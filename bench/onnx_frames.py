@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import yaml
 
+from bench.onnx_context import add_judging
 from qc_plugin.errors import EngineError
 from qc_plugin.files import write_whole
-from qc_plugin.inference.context import add_judging
 from qc_plugin.inference.spec import EngineSpec, load_spec
 from qc_plugin.inference.tensorrt import onnx_precision
 

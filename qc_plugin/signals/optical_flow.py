@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from qc_plugin.signals.context import posterior
 from qc_plugin.signals.looks import CUT_CHANGE, change, look_at
 from qc_plugin.signals.reduction import shrink
 
@@ -98,10 +99,8 @@ def judge_by_motion(blur: BlurMap, odds: NDArray[np.float32] | None) -> BlurMap:
     if odds is None:
         return blur
     height, width = blur.probability.shape
-    factor = cv2.resize(odds, (width, height), interpolation=cv2.INTER_LINEAR)
-    likely = blur.probability * factor
-    judged = likely / (likely + (1 - blur.probability))
-    return replace(blur, probability=np.asarray(judged.clip(0.0, 1.0), np.float32))
+    factor = np.asarray(cv2.resize(odds, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    return replace(blur, probability=posterior(blur.probability, factor).clip(0.0, 1.0))
 
 
 def _tells(preview: Preview, other: Preview) -> bool:

@@ -17,11 +17,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from qc_plugin.errors import EngineError
-from qc_plugin.inference.context import judge_by_the_rest
 from qc_plugin.inference.pictures import Scale, fitted, plan_scale, to_tensor
 from qc_plugin.inference.select import open_session
 from qc_plugin.inference.session import Array, Session, check_range
 from qc_plugin.inference.spec import EngineSpec, load_spec
+from qc_plugin.signals.context import judge_by_the_rest
 from qc_plugin.signals.structure import structured
 from qc_plugin.stages import tiling
 from qc_plugin.stages.incoming import checked_rgb, runs_of_one_size

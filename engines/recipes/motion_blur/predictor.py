@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from qc_plugin.inference import runtimes
-from qc_plugin.inference.context import judge_by_the_rest
+from qc_plugin.signals.context import judge_by_the_rest
 
 from .checkpoint import load_network
 from .model import SIZE_MULTIPLE, STRIDE

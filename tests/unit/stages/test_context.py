@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qc_plugin.errors import EngineError
-from qc_plugin.inference.context import LEAST_SHARE, judge_by_the_rest
+from qc_plugin.signals.context import LEAST_SHARE, judge_by_the_rest
 from qc_plugin.stages.segment import BlurSegmenter
 from tests.support.tiny_onnx import blur_maps, write_engine
 
