@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pluggy
 
-from qc_plugin.scoring.measures import Measure
+from qc_plugin.types.measures import Measure, Unit, Worse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,8 @@ class ExtraMeasure:
     """A measure from a package: what it is, its version, and the function that takes it.
 
     `name` is what rules say; the range goes from `low` to `high` (None: no upper end), `worse` the way that
-    is worse; `text` explains it, `says` is its part of a sentence: "{value} is red".
+    is worse; `text` explains it, `says` is its part of a sentence: "{value} is red", `title` stands over it
+    on sheets. Reports tell all this, so that those who read one know what its number means.
 
     `function(rgb, box)` gets the frame (H, W, 3) uint8 sRGB, read-only, and a box in its pixels (the whole
     frame for a frame measure); it returns a number within the measure's range, or None where it cannot tell.
@@ -45,16 +46,18 @@ class ExtraMeasure:
     text: str
     function: Callable[[NDArray[np.uint8], Box], float | None]
     version: str = "1"
-    unit: Literal["share", "score", "count", "s", "ratio"] = "share"
+    unit: Unit = "share"
     low: float = 0.0
     high: float | None = 1.0
-    worse: Literal["higher", "lower", "neither"] = "higher"
+    worse: Worse = "higher"
     where: Literal["frame", "region", "both"] = "frame"
     says: str = ""
+    title: str = ""
 
     @property
     def measure(self) -> Measure:
-        """As rules know it."""
+        """As rules, reports and sheets know it."""
+        words = self.name.replace("_", " ")
         return Measure(
             name=self.name,
             unit=self.unit,
@@ -63,7 +66,8 @@ class ExtraMeasure:
             worse=self.worse,
             where=self.where,
             text=self.text,
-            says=self.says or f"{self.name.replace('_', ' ')} is {{value}}",
+            says=self.says or f"{words} is {{value}}",
+            title=self.title or words.capitalize(),
         )
 
 

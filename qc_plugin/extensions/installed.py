@@ -8,6 +8,7 @@ import re
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
+from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -15,8 +16,7 @@ import pluggy
 from qc_plugin.errors import HookError
 from qc_plugin.extensions import GROUP, ExtraMeasure, Hooks
 from qc_plugin.extensions.guard import HookFailure, guarded
-from qc_plugin.report.read import read_report
-from qc_plugin.scoring.measures import MEASURES
+from qc_plugin.types.measures import MEASURES, UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -39,6 +39,8 @@ class Packages:
 
     def asset_finished(self, path: Path, config: RunConfig) -> None:
         """Tell all about a durable report; each gets its own copy, read from the file."""
+        from qc_plugin.report.read import read_report  # pyarrow is loaded by those who read
+
         list(
             self._each("asset_finished", config, {"report": lambda: read_report(path), "path": lambda: path})
         )
@@ -121,10 +123,23 @@ class Packages:
                 why = f"names a measure `{each.name[:64]}`; use a-z, 0-9 and _"
             elif each.name in MEASURES:
                 why = f"offers `{each.name}`, which exists already"
+            elif each.unit not in UNITS:
+                why = f"measures `{each.name}` in `{each.unit}`; use one of {', '.join(UNITS)}"
+            elif not _is_sayable(each.measure.says):
+                why = f"says `{each.name}` as `{each.says[:64]}`; write `{{value}}` in it, and no other field"
             else:
                 yield each
                 continue
             self._fail("register_measures", "a package", HookFailure(why), config)
+
+
+def _is_sayable(says: str) -> bool:
+    """Whether a sentence can be made of it: it holds `{value}`, as it is, and no other field."""
+    try:
+        fields = {tuple(field) for _, *field in Formatter().parse(says) if field[0] is not None}
+    except ValueError:
+        return False
+    return fields == {("value", "", None)}
 
 
 def _number(value: object) -> float | None:

@@ -19,6 +19,7 @@ from qc_plugin.pages.sheet_words import (
     DECISION_WORDS,
     counted,
     humanise,
+    measure_of,
     moment,
     number,
     region_name,
@@ -173,11 +174,11 @@ def _item(asset: ReviewAsset, n: int, row: FrameRow, quota: int) -> Item:
         suggested_word=DECISION_WORDS[suggested(row)],
         sentence=sentence,
         alt=f"{name}, frame {index}{f' at {time}' if time else ''}: {sentence}",
-        why=tuple(_why(finding) for finding in shown),
+        why=tuple(_why(report, finding) for finding in shown),
         n_passed=sum(f.outcome == "pass" for f in row.judgement.findings),
         reasons=tuple(dict.fromkeys(f.rule_id for f in against)) or (RANKED,),
         closeness=min(call[0], _FAR) if call else _FAR,
-        closeness_text=_closeness_text(call),
+        closeness_text=_closeness_text(report, call),
         badness=(-DECISION_ORDER.index(row.judgement.decision), -max(map(_beyond, against), default=0.0)),
         boxes=tuple(box for f in against if (box := region_box(row, f)) is not None),
         href=_href(shrink_jpeg(frame, quota) if frame else None, "jpeg"),
@@ -189,7 +190,7 @@ def _item(asset: ReviewAsset, n: int, row: FrameRow, quota: int) -> Item:
     )
 
 
-def _why(finding: Finding) -> Why:
+def _why(report: AssetReport, finding: Finding) -> Why:
     return Why(
         title=humanise(finding.rule_id),
         outcome=finding.outcome,
@@ -197,7 +198,7 @@ def _why(finding: Finding) -> Why:
         is_note=finding.action == "accept",
         text=finding.text,
         region=region_name(finding),
-        scale=scale_of(finding),
+        scale=scale_of(finding, measure_of(report, finding.measure)),
     )
 
 
@@ -213,18 +214,19 @@ def _beyond(finding: Finding) -> float:
     return abs((finding.value or 0.0) - (finding.limit or 0.0))
 
 
-def _closeness_text(call: tuple[float, float, Finding] | None) -> str:
+def _closeness_text(report: AssetReport, call: tuple[float, float, Finding] | None) -> str:
     """`Hand motion blur: 3 % above the limit of 30 %`."""
     if call is None:
         return "no rule measured a value here"
     _, limit, finding = call
     assert finding.value is not None
     away, rule = finding.value - limit, humanise(finding.rule_id)
-    at = number(finding.measure, limit)
+    measure = measure_of(report, finding.measure)
+    at = number(measure, limit)
     if not away:
         return f"{rule}: exactly at the limit of {at}"
     side = "above" if away > 0 else "below"
-    return f"{rule}: {number(finding.measure, abs(away))} {side} the limit of {at}"
+    return f"{rule}: {number(measure, abs(away))} {side} the limit of {at}"
 
 
 def _href(data: bytes | None, kind: str) -> str:

@@ -26,8 +26,7 @@ from qc_plugin.pages.sheet_words import (
     DECISION_WORDS,
     clock,
     humanise,
-    measure_column,
-    measure_title,
+    measure_of,
     moment,
     number,
     region_name,
@@ -147,7 +146,7 @@ def groups(report: AssetReport, images: SheetImages) -> tuple[Group, ...]:
     for group in finding_groups(report):
         cards = tuple(_card(report, images, f, n + i, on_sheet) for i, f in enumerate(group.shown, start=1))
         n += len(cards)
-        found.append(_group(group, cards))
+        found.append(_group(report, group, cards))
     return tuple(found)
 
 
@@ -157,9 +156,8 @@ def frame_size(report: AssetReport) -> tuple[int, int]:
     return (max(1, media.width_px), max(1, media.height_px)) if media else (16, 9)
 
 
-def _group(group: FindingGroup, cards: tuple[Card, ...]) -> Group:
-    measure = group.shown[0].measure if group.shown else ""
-    text = measure_column(measure).text
+def _group(report: AssetReport, group: FindingGroup, cards: tuple[Card, ...]) -> Group:
+    text = measure_of(report, group.shown[0].measure).text if group.shown else ""
     title = humanise(group.rule_id)
     return Group(group.rule_id, title, group.outcome, group.is_note, text, cards, group.n_found)
 
@@ -231,6 +229,7 @@ def _card(report: AssetReport, images: SheetImages, finding: Finding, n: int, on
     row = frame_of_finding(report, finding)
     key = region_key(finding)
     span = finding.end_s - finding.start_s
+    measure = measure_of(report, finding.measure)
     return Card(
         number=n,
         finding=finding,
@@ -242,9 +241,9 @@ def _card(report: AssetReport, images: SheetImages, finding: Finding, n: int, on
         frame_index=row.score.frame_index if row else None,
         box=region_box(row, finding) if row else None,
         crop=_crop(images.region_crops.get(key)) if key else None,
-        scale=scale_of(finding),
-        measure=measure_title(finding.measure),
-        value=number(finding.measure, finding.value),
+        scale=scale_of(finding, measure),
+        measure=measure.title,
+        value=number(measure, finding.value),
         better=_better(report, finding, row, on_sheet) if row else None,
         repair=receipt_sentence(row.repair) if row and finding.action == "deblur" else "",
     )
@@ -265,7 +264,7 @@ def _better(report: AssetReport, finding: Finding, row: FrameRow, on_sheet: set[
         return None
     index, away = other.score.frame_index, other.score.pts_s - row.score.pts_s
     there = next((f.value for f in other.judgement.findings if f.rule_id == finding.rule_id), None)
-    value = f" with {number(finding.measure, there)}" if there is not None else ""
+    value = f" with {number(measure_of(report, finding.measure), there)}" if there is not None else ""
     side = "later" if away > 0 else "earlier"
     return Better(index, f"{clock(other.score.pts_s)}, {abs(away):.1f} s {side}{value}", index in on_sheet)
 

@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qc_plugin.pages.sheet_words import measure_column, number
+from qc_plugin.pages.sheet_words import number
 
 if TYPE_CHECKING:
     from qc_plugin.types import Bands, Finding, Outcome
+    from qc_plugin.types.measures import Measure
 
 _HEADROOM = 1.35  # so that a value beyond the last limit is not at the very edge
 _WORD_FITS = 15.0  # percent of the width that a band needs for its word, on a phone as well
@@ -51,33 +52,32 @@ class Scale:
     text: str
 
 
-def scale_of(finding: Finding) -> Scale | None:
+def scale_of(finding: Finding, measure: Measure) -> Scale | None:
     """The scale of a finding with a value and bands; None for one without."""
     if finding.value is None or finding.bands is None:
         return None
     bands, value = finding.bands, finding.value
     limits = [bands.pass_limit] + ([] if bands.borderline_limit is None else [bands.borderline_limit])
-    low, high = _range(finding.measure, [value, *limits])
+    low, high = _range(measure, [value, *limits])
     edges = [100 * (limit - low) / (high - low) for limit in limits]
     x = min(100.0, max(0.0, 100 * (value - low) / (high - low)))
-    label = number(finding.measure, value)
+    label = number(measure, value)
     return Scale(
         bands=_bands(sorted(edges), bands, x),
-        ticks=_ticks(finding.measure, (low, high), limits, edges),
+        ticks=_ticks(measure, (low, high), limits, edges),
         value_x=round(x, 2),
         value_label=label,
         value_anchor=_anchor(x),
-        text=f"{label}: {_WORDS[finding.outcome].lower()}. {_limits_in_words(finding.measure, bands)}",
+        text=f"{label}: {_WORDS[finding.outcome].lower()}. {_limits_in_words(measure, bands)}",
     )
 
 
-def _range(measure: str, numbers: list[float]) -> tuple[float, float]:
+def _range(measure: Measure, numbers: list[float]) -> tuple[float, float]:
     """A range that holds all numbers with headroom, within that of the measure, ending at a round number."""
-    column = measure_column(measure)
-    low = min(column.low, *numbers)
+    low = min(measure.low, *numbers)
     high = _round_up(max(numbers) * _HEADROOM)
-    if column.high is not None:
-        high = max(min(high, column.high), *numbers)
+    if measure.high is not None:
+        high = max(min(high, measure.high), *numbers)
     return (low, high) if high > low else (low, low + 1.0)
 
 
@@ -113,7 +113,7 @@ def _clear_of(pin: float, start: float, end: float) -> float:
 
 
 def _ticks(
-    measure: str, ends: tuple[float, float], limits: list[float], edges: list[float]
+    measure: Measure, ends: tuple[float, float], limits: list[float], edges: list[float]
 ) -> tuple[Tick, ...]:
     """The limits, then the ends where they do not touch a limit."""
     ticks: list[Tick] = []
@@ -135,7 +135,7 @@ def _anchor(x: float) -> str:
     return "end" if x > 100 - _LABEL_GAP / 2 else "middle"
 
 
-def _limits_in_words(measure: str, bands: Bands) -> str:
+def _limits_in_words(measure: Measure, bands: Bands) -> str:
     side = "up to" if bands.worse == "higher" else "from"
     text = f"Passes {side} {number(measure, bands.pass_limit)}"
     if bands.borderline_limit is not None:

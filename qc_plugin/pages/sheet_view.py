@@ -16,8 +16,7 @@ from qc_plugin.pages.sheet_words import (
     counted,
     humanise,
     length,
-    measure_column,
-    measure_title,
+    measure_of,
     number,
     reason_words,
     share,
@@ -28,6 +27,7 @@ from qc_plugin.types.summary import is_of_asset
 if TYPE_CHECKING:
     from qc_plugin.pages.sheet_images import SheetImages
     from qc_plugin.types import AssetReport, MediaInfo
+    from qc_plugin.types.measures import Measure
 
 _FLAG_TEXTS = {
     "incomplete": "not all of the asset could be looked at; it never passes silently",
@@ -255,18 +255,18 @@ def _measures(report: AssetReport) -> tuple[MeasureRow, ...]:
         return ()
     score = report.frames[0].score
     rows = [
-        MeasureRow(measure_title(name), number(name, value), measure_column(name).text, _percent(name, value))
+        _measured(measure_of(report, name), value)
         for name, value in sorted(score.measures.items())  # a stored report keeps no order
         if name not in _OF_VIDEO
     ]
     rows += [
-        MeasureRow(measure_title(name), "not taken", why, None)
+        MeasureRow(measure_of(report, name).title, "not taken", why, None)
         for name, why in sorted(score.skipped.items())
         if name not in _OF_VIDEO
     ]
     return tuple(rows)
 
 
-def _percent(measure: str, value: float) -> float | None:
-    high = measure_column(measure).high
-    return round(100 * min(1.0, max(0.0, value / high)), 1) if high else None
+def _measured(measure: Measure, value: float) -> MeasureRow:
+    percent = round(100 * min(1.0, max(0.0, value / measure.high)), 1) if measure.high else None
+    return MeasureRow(measure.title, number(measure, value), measure.text, percent)

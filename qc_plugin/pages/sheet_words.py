@@ -4,50 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qc_plugin.report.schema import FRAME_MEASURES, REGION_MEASURES, MeasureColumn
 from qc_plugin.report.timecode import timecodes
+from qc_plugin.types.measures import MEASURES, Measure, unknown
 from qc_plugin.types.summary import EXCLUDED, OF_ASSET
 
 if TYPE_CHECKING:
-    from qc_plugin.types import Finding, MediaInfo
+    from qc_plugin.types import AssetReport, Finding, MediaInfo
 
-_NOTHING_KNOWN = MeasureColumn("", 0, None, "neither", "")
-# Measures of the asset or of a selection, which have no column of their own.
-_OTHERS = {
-    "count": MeasureColumn("count", 0, None, "neither", "how many regions the rule selects"),
-    "share_rejected": MeasureColumn("share", 0, 1, "higher", "judged frames that were rejected"),
-    "share_review": MeasureColumn("share", 0, 1, "higher", "judged frames that need a look"),
-    "share_excluded": MeasureColumn("share", 0, 1, "higher", "frames that were left out"),
-    "share_corrupt": MeasureColumn("share", 0, 1, "higher", "frames that are damaged or lost"),
-    "error_findings": MeasureColumn("count", 0, None, "higher", "findings that are errors"),
-    "longest_error_s": MeasureColumn("s", 0, None, "higher", "the longest error without a break"),
-    "best_available": MeasureColumn("count", 0, None, "lower", "frames good enough to rank"),
-}
-
-_MEASURE_TITLES = {
-    "blur_coverage": "Motion-blurred share",
-    "blur_severity_mean": "Blur strength",
-    "blur_severity_p95": "Strongest blur",
-    "blur_probability": "Likely motion-blurred",
-    "evidence": "Evidence",
-    "luma_mean": "Mean brightness",
-    "luma_p90": "Bright tenth",
-    "clipped_fraction": "Clipped share",
-    "short_side_px": "Shorter side",
-    "bar_fraction": "Black bars",
-    "test_signal_fraction": "Colour bars",
-    "plain_fraction": "One plain tone",
-    "ground_fraction": "Plain ground",
-    "writing_fraction": "Writing",
-    "comb_ratio": "Combing",
-    "corrupt": "Damaged",
-    "corrupt_fraction": "Damaged frames around it",
-    "shot_edge_s": "Time to the nearest cut",
-    "similarity_prev": "Likeness to the frame before",
-    "sharp_face_count": "Sharp faces",
-    "area_fraction": "Share of the frame",
-    "height": "Height in the frame",
-}
 NARROW = "\u202f"  # no line break between a number and its sign
 DECISION_WORDS = {
     "accept": "Accept",
@@ -75,14 +38,10 @@ REASON_WORDS = {
 _FEW = 0.1  # below 10 % one decimal says more
 
 
-def measure_column(name: str) -> MeasureColumn:
-    """What is known about a measure; an empty unit for one that has no column."""
-    return (FRAME_MEASURES | REGION_MEASURES | _OTHERS).get(name, _NOTHING_KNOWN)
-
-
-def measure_title(name: str) -> str:
-    """`luma_mean` as "Mean brightness"."""
-    return _MEASURE_TITLES.get(name) or humanise(name)
+def measure_of(report: AssetReport, name: str) -> Measure:
+    """What is known of a measure: by the report, which tells of those of packages, or else by us."""
+    told = next((measure for measure in report.measures if measure.name == name), None)
+    return told or MEASURES.get(name) or unknown(name, humanise(name))
 
 
 def humanise(key: str) -> str:
@@ -98,20 +57,11 @@ def reason_words(key: str) -> tuple[str, str]:
     return known or (humanise(name), "left out by an exclude rule" if name != key else "")
 
 
-def number(measure: str, value: float | None) -> str:
+def number(measure: Measure, value: float | None) -> str:
     """`value` in the unit of its measure: "22 %", "0.87", "0.25 s", "3"."""
     if value is None:
         return "not measured"
-    unit = measure_column(measure).unit
-    if unit in {"share", "share of white", "probability"}:
-        return share(value)
-    if unit == "px":
-        return f"{value:.0f} px"
-    if unit == "count":
-        return f"{value:.0f}"
-    if unit == "s":
-        return f"{value:.2f} s"
-    return f"{value:.2f}"
+    return share(value) if measure.as_percent else f"{value:.{measure.decimals}f}{measure.suffix}"
 
 
 def share(value: float) -> str:

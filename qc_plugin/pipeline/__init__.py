@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from qc_plugin.pipeline.extra import extra_measures
 from qc_plugin.pipeline.judge import judge_scores
 from qc_plugin.pipeline.measure import Engines, Measured, Watch, measure_artwork, measure_video, timed
 from qc_plugin.pipeline.repair import RepairEngines, deblurrer_of, repair_frames
@@ -56,7 +57,7 @@ def check_asset(
     measure = measure_artwork if asset.kind == "artwork" else measure_video
     measured = measure(asset, engines.at_scale_of(asset.kind), config, watch)
     with timed(measured.seconds, "judge"):
-        report = _judge(asset, measured, rules, provenance)
+        report = replace(_judge(asset, measured, rules, provenance), measures=extra_measures(config))
     checked = Checked(report, measured.pictures, measured.stopped)
     if config.repair and not measured.stopped:
         with timed(measured.seconds, "repair"):

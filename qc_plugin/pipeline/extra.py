@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from qc_plugin.config import RunConfig
     from qc_plugin.extensions import ExtraMeasure
     from qc_plugin.types import Box, Frame, FrameScore, RegionScore
+    from qc_plugin.types.measures import Measure
 
 
 def with_extra(scores: Sequence[FrameScore], frames: Sequence[Frame], config: RunConfig) -> list[FrameScore]:
@@ -24,6 +25,11 @@ def with_extra(scores: Sequence[FrameScore], frames: Sequence[Frame], config: Ru
     if not extras:
         return list(scores)
     return [_frame(score, frame, extras, config) for score, frame in zip(scores, frames, strict=True)]
+
+
+def extra_measures(config: RunConfig) -> tuple[Measure, ...]:
+    """What installed packages measure, for the report to say what its numbers mean."""
+    return tuple(extra.measure for extra in packages().measures(config))
 
 
 def _frame(score: FrameScore, frame: Frame, extras: Sequence[ExtraMeasure], config: RunConfig) -> FrameScore:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qc_plugin.scoring.evaluate import judge_asset, judge_measured, skipped_rules
-from qc_plugin.scoring.measures import apply_limits
+from qc_plugin.scoring.measure_limits import apply_limits
 from qc_plugin.scoring.rank import rank_frames
 from qc_plugin.signals.technical import similarity
 from qc_plugin.types import FrameRow, FrameScore, RegionScore

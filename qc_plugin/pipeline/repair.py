@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 
 from qc_plugin.pipeline.judge import as_stored
-from qc_plugin.scoring.blur import BLUR_MEASURES
 from qc_plugin.scoring.evaluate import judge_measured
 from qc_plugin.scoring.measures import FrameFacts, MeasureLimits, apply_limits, score_frame
 from qc_plugin.scoring.selection import rounded, select, selection_of
@@ -24,6 +23,7 @@ from qc_plugin.stages.deblur import DeblurPatch, LocalDeblurrer
 from qc_plugin.stages.motion_paths import reblur
 from qc_plugin.stages.pictures import cut
 from qc_plugin.types import Finding, Frame, FrameJudgement, FrameRow, FrameScore, RegionScore, Repair
+from qc_plugin.types.measures import BLUR_MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

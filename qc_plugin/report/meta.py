@@ -10,6 +10,7 @@ from qc_plugin.report.rows import finding_of, finding_struct
 from qc_plugin.report.schema import SCHEMA_VERSION
 from qc_plugin.report.text import plain_text, without_secrets
 from qc_plugin.types import DECISION_ORDER, Asset, AssetReport, Coverage, EngineUse, MediaInfo, Provenance
+from qc_plugin.types.measures import Measure
 from qc_plugin.types.summary import EXCLUDED, count_frames
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def report_of(meta: Mapping[str, Any], frames: tuple[FrameRow, ...]) -> AssetRep
         coverage=_known(Coverage, meta["coverage"]),
         provenance=_provenance_of(meta["provenance"]),
         rules_text=meta["rules"]["text"],
+        measures=tuple(_known(Measure, told) for told in meta.get("measures", ())),  # older reports have none
         error=error.get("text"),
         error_class=error.get("class"),
         exit_code=error.get("exit_code", 0),
@@ -83,6 +85,7 @@ def _meta(report: AssetReport) -> dict[str, Any]:
         "rules": _clean(
             {"id": provenance.rules_id, "sha256": provenance.rules_sha256, "text": report.rules_text}
         ),
+        "measures": [_clean(dataclasses.asdict(measure)) for measure in report.measures],
         "error": _error(report),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from qc_plugin.report.schema import FRAME_MEASURES, RANK_COLUMNS, REGION_MEASURES
+from qc_plugin.report.schema import RANK_COLUMNS
 from qc_plugin.report.text import plain_text, without_secrets
 from qc_plugin.report.timecode import timecodes
 from qc_plugin.types import (
@@ -23,9 +23,12 @@ from qc_plugin.types import (
     Repair,
     Rle,
 )
+from qc_plugin.types.measures import FRAME_COLUMNS, REGION_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from qc_plugin.types.measures import Measure
 
 Row = dict[str, Any]
 
@@ -61,7 +64,7 @@ def _row(frame: FrameRow, media: MediaInfo | None) -> Row:
         "outcome_worst": judgement.outcome_worst,
         "excluded": _optional(judgement.excluded),
         **_rank_columns(rank),
-        **_measure_columns(score.measures, FRAME_MEASURES),
+        **_measure_columns(score.measures, FRAME_COLUMNS),
         "skipped": _texts(score.skipped),
         "regions": [_region_struct(region) for region in score.regions],
         "findings": [finding_struct(finding) for finding in judgement.findings],
@@ -88,9 +91,9 @@ def _rank_columns(rank: FrameRank) -> Row:
     }
 
 
-def _measure_columns(measures: Mapping[str, float], known: Iterable[str]) -> Row:
+def _measure_columns(measures: Mapping[str, float], known: Iterable[Measure]) -> Row:
     """Measures with a column of their own, and the rest in a map, so that none is ever lost."""
-    columns: Row = {name: measures.get(name) for name in known}
+    columns: Row = {measure.name: measures.get(measure.name) for measure in known}
     columns["measures_other"] = sorted((k, v) for k, v in measures.items() if k not in columns)
     return columns
 
@@ -104,7 +107,7 @@ def _region_struct(scored: RegionScore) -> Row:
         "confidence": region.confidence,
         "predicted": region.predicted,
         **_box_columns(region.box_xyxy),
-        **_measure_columns(scored.measures, REGION_MEASURES),
+        **_measure_columns(scored.measures, REGION_COLUMNS),
         "skipped": _texts(scored.skipped),
     }
 
@@ -167,7 +170,7 @@ def _score_of(row: Row) -> FrameScore:
         duration_s=row["duration_s"],
         shot=row["shot"],
         phash=row["phash"],
-        measures=_measures_of(row, FRAME_MEASURES),
+        measures=_measures_of(row, FRAME_COLUMNS),
         skipped=dict(row.get("skipped") or ()),
         regions=tuple(_region_of(region, row["frame_index"]) for region in row["regions"]),
         blur=Rle(rle["h"], rle["w"], rle["counts"]) if rle else None,
@@ -216,13 +219,13 @@ def _region_of(struct: Row, frame_index: int) -> RegionScore:
         track_id=struct["track"],
         predicted=bool(struct.get("predicted")),
     )
-    measures = _measures_of(struct, REGION_MEASURES)
+    measures = _measures_of(struct, REGION_COLUMNS)
     skipped = dict(struct.get("skipped") or ())
     return RegionScore(n=struct["n"], region=region, measures=measures, skipped=skipped)
 
 
-def _measures_of(row: Row, known: Iterable[str]) -> dict[str, float]:
-    named = {name: row[name] for name in known if row.get(name) is not None}
+def _measures_of(row: Row, known: Iterable[Measure]) -> dict[str, float]:
+    named = {m.name: row[m.name] for m in known if row.get(m.name) is not None}
     return named | dict(row.get("measures_other") or ())
 
 

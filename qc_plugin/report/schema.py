@@ -7,79 +7,20 @@ together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
+
+from qc_plugin.types.measures import FRAME_COLUMNS, MEASURES, REGION_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from qc_plugin.types.measures import Measure
 
 SCHEMA_VERSION = "qc.frames/1"
 
 
-@dataclass(frozen=True, slots=True)
-class MeasureColumn:
-    """What a reader must know to use a number: its unit, its range and which direction is worse.
-
-    `high` is None where the range is open; `worse` is "neither" for a readout that no direction makes worse.
-    """
-
-    unit: str
-    low: float
-    high: float | None
-    worse: Literal["higher", "lower", "neither"]
-    text: str
-
-    def metadata(self) -> dict[str, str]:
-        """As Arrow field metadata."""
-        high = "inf" if self.high is None else f"{self.high:g}"
-        return {"unit": self.unit, "range": f"[{self.low:g}, {high}]", "worse": self.worse, "text": self.text}
-
-
-_BLUR = {
-    "blur_coverage": MeasureColumn(
-        "share", 0, 1, "higher", "pixels in the motion blur mask, weighted by evidence"
-    ),
-    "blur_severity_mean": MeasureColumn("share of 24 px", 0, 1, "higher", "mean blur extent where blurred"),
-    "blur_severity_p95": MeasureColumn(
-        "share of 24 px", 0, 1, "higher", "95th percentile of the blur extent"
-    ),
-    "blur_probability": MeasureColumn(
-        "probability", 0, 1, "higher", "mean probability of motion blur, weighted by evidence"
-    ),
-    "evidence": MeasureColumn("share", 0, 1, "neither", "how far blur could be seen at all; flat areas: low"),
-    "sharpness": MeasureColumn("score", 0, 1, "lower", "detail at fine scale against coarse scale"),
-}
-FRAME_MEASURES: dict[str, MeasureColumn] = _BLUR | {
-    "luma_mean": MeasureColumn("share of white", 0, 1, "neither", "mean luma"),
-    "luma_p90": MeasureColumn("share of white", 0, 1, "neither", "90th percentile of luma"),
-    "contrast": MeasureColumn("share", 0, 1, "lower", "range of luma or colour, of full scale"),
-    "short_side_px": MeasureColumn("px", 0, None, "lower", "shorter side of the picture"),
-    "clipped_fraction": MeasureColumn("share", 0, 1, "higher", "pixels at black or white"),
-    "bar_fraction": MeasureColumn("share", 0, 1, "higher", "area of letterbox or pillarbox bars"),
-    "test_signal_fraction": MeasureColumn("share", 0, 1, "higher", "area in the colours of colour bars"),
-    "plain_fraction": MeasureColumn("share", 0, 1, "higher", "area in the commonest tone"),
-    "ground_fraction": MeasureColumn(
-        "share", 0, 1, "neither", "area of plain ground, of five flat tones at most"
-    ),
-    "writing_fraction": MeasureColumn("share", 0, 1, "higher", "writing, of what is not plain ground"),
-    "comb_ratio": MeasureColumn("ratio", 0, None, "higher", "interlace combing"),
-    "corrupt": MeasureColumn("count", 0, 1, "higher", "1: the decoder marked the frame as damaged"),
-    "corrupt_fraction": MeasureColumn(
-        "share", 0, 1, "higher", "frames within 2.5 s that are damaged or lost"
-    ),
-    "shot_edge_s": MeasureColumn("s", 0, None, "lower", "time to the nearest cut, fade or dissolve"),
-    "similarity_prev": MeasureColumn("share", 0, 1, "neither", "likeness to the scored frame before"),
-    "sharp_face_count": MeasureColumn("count", 0, None, "lower", "faces that are free of motion blur"),
-}
-REGION_MEASURES: dict[str, MeasureColumn] = _BLUR | {
-    "clipped_fraction": MeasureColumn(
-        "share", 0, 1, "higher", "pixels at black or white; of a person without its black or white ground"
-    ),
-    "area_fraction": MeasureColumn("share", 0, 1, "neither", "area of the region in the frame"),
-    "height": MeasureColumn("share", 0, 1, "neither", "height of the region in the frame"),
-    "eyes_open": MeasureColumn(
-        "probability", 0, 1, "lower", "both eyes are open (when an engine measures it)"
-    ),
-}
 RANK_COLUMNS = {"16:9": "rank_16x9", "2:3": "rank_2x3", "1:1": "rank_1x1"}
 
 _TEXT_MAP = pa.map_(pa.string(), pa.string())
@@ -94,23 +35,35 @@ def _field(name: str, kind: pa.DataType, text: str, *, unit: str = "", nullable:
     return pa.field(name, kind, nullable=nullable, metadata=metadata)
 
 
-def _measure_fields(measures: dict[str, MeasureColumn]) -> list[pa.Field]:
+def _measure_metadata(measure: Measure) -> dict[str, str]:
+    """What a reader must know to use a number: its unit, its range and which direction is worse."""
+    high = "inf" if measure.high is None else f"{measure.high:g}"
+    return {
+        "unit": measure.unit,
+        "range": f"[{measure.low:g}, {high}]",
+        "worse": measure.worse,
+        "text": measure.text,
+    }
+
+
+def _measure_fields(measures: Iterable[Measure]) -> list[pa.Field]:
     """One nullable float32 per measure: null is "could not be taken", and `skipped` says why."""
-    return [pa.field(name, pa.float32(), metadata=m.metadata()) for name, m in measures.items()]
+    return [pa.field(m.name, pa.float32(), metadata=_measure_metadata(m)) for m in measures]
 
 
+_CONFIDENCE = _measure_metadata(MEASURES["confidence"])
 _REGION = pa.struct(
     [
         pa.field("n", pa.int16(), nullable=False),
         pa.field("kind", pa.string(), nullable=False),
         pa.field("track", pa.int32()),
-        pa.field("confidence", pa.float32(), nullable=False),
+        pa.field("confidence", pa.float32(), nullable=False, metadata=_CONFIDENCE),
         pa.field("predicted", pa.bool_(), nullable=False),
         *(
             pa.field(name, pa.float32(), nullable=False, metadata={"unit": "px"})
             for name in ("x0", "y0", "x1", "y1")
         ),
-        *_measure_fields(REGION_MEASURES),
+        *_measure_fields(REGION_COLUMNS),
         pa.field("measures_other", _NUMBER_MAP, nullable=False),
         pa.field("skipped", _TEXT_MAP, nullable=False),
     ]
@@ -210,7 +163,7 @@ _RANK = [
     _field("unranked", pa.string(), "the one reason it has no rank", nullable=True),
 ]
 _LISTS = [
-    _field("measures_other", _NUMBER_MAP, "measures that have no column of their own"),
+    _field("measures_other", _NUMBER_MAP, "measures of installed packages; `qc.measures` tells of them"),
     _field("skipped", _TEXT_MAP, "measures that could not be taken, and why"),
     _field("regions", pa.list_(_REGION), "faces, hands and people; pixels of the upright frame, half-open"),
     _field("findings", pa.list_(_FINDING), "what each rule said about this frame"),
@@ -232,7 +185,7 @@ _SOURCE = [
 ]
 
 SCHEMA: pa.Schema = pa.schema(
-    [*_IDENTITY, *_TIME, *_DECISION, *_RANK, *_measure_fields(FRAME_MEASURES), *_LISTS, *_SOURCE]
+    [*_IDENTITY, *_TIME, *_DECISION, *_RANK, *_measure_fields(FRAME_COLUMNS), *_LISTS, *_SOURCE]
 )
 # In what is read or joined from reports, never inside one: what is written once cannot know it.
 ALSO_AT: pa.Field = _field("also_at", pa.list_(pa.string()), "other places of the same content")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from qc_plugin.rulesets.inherit import Fault
 from qc_plugin.rulesets.yaml_source import KEY, Block, Place, nearest, place_of
-from qc_plugin.scoring.measure_table import MEASURES, Measure, Where
 from qc_plugin.scoring.rank_parts import PARTS
 from qc_plugin.scoring.sentences import message_fault
 from qc_plugin.types import DECISION_ORDER, Decision
+from qc_plugin.types.measures import ASSET_FACTS, MEASURES, Measure, measures_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,15 +17,7 @@ if TYPE_CHECKING:
     from qc_plugin.scoring.rule_models import Band, ResolvedRules, Rule, RuleTest, Threshold
 
 FRAME = "frame"
-VERDICT_FACTS = (
-    "share_rejected",
-    "share_review",
-    "share_excluded",
-    "share_corrupt",
-    "best_available",
-    "error_findings",
-    "longest_error_s",
-)
+_PLACES = {"frame": "the frame", "region": "regions", "selection": "a selection", "asset": "the whole asset"}
 # (path of the value, what is wrong, the repair); the path is turned into a place by `check_meaning`.
 _Found = tuple[tuple[str | int, ...], str, str]
 
@@ -41,20 +33,28 @@ def check_meaning(rules: ResolvedRules, data: Block) -> list[Fault]:
         found.append((("regions", FRAME), "`frame` means the whole frame", "use another name"))
     found += ((("rank", "score", name, KEY), f"unknown part `{name}`", nearest(name, PARTS))
               for name in rules.rank.score if name not in PARTS)  # fmt: skip
-    for block in ("reject_if", "review_if"):
-        facts: Mapping[str, Threshold] = getattr(rules.verdict, block)
-        found += ((("verdict", block, name, KEY), f"unknown fact `{name}`", nearest(name, VERDICT_FACTS))
-                  for name in facts if name not in VERDICT_FACTS)  # fmt: skip
+    for block, facts in (("reject_if", rules.verdict.reject_if), ("review_if", rules.verdict.review_if)):
+        found += ((("verdict", block, *loc), message, fix) for loc, message, fix in _verdict_faults(facts))
     for i, test in enumerate(rules.tests):
         found += ((("tests", i, *loc), message, fix) for loc, message, fix in _test_faults(test, rules))
     start = Place(data.place.path)
     return [Fault(place_of(data, loc, start), message, fix) for loc, message, fix in found]
 
 
+def _verdict_faults(facts: Mapping[str, Threshold]) -> Iterator[_Found]:
+    """Conditions on facts of the asset that are not known, or can never hold."""
+    for name, threshold in facts.items():
+        if name not in ASSET_FACTS:
+            yield (name, KEY), f"unknown fact `{name}`", nearest(name, ASSET_FACTS)
+        elif fix := _out_of_range(threshold.limit, MEASURES[name]):
+            yield (name, next(iter(threshold.model_fields_set))), *fix
+
+
 def _rule_faults(rule: Rule, rules: ResolvedRules) -> Iterator[_Found]:
     measure = MEASURES.get(rule.measure)
     if measure is None:
-        yield ("measure",), f"unknown measure `{rule.measure}`", nearest(rule.measure, MEASURES)
+        taken = measures_at("frame", "region", "both", "selection")
+        yield ("measure",), f"unknown measure `{rule.measure}`", nearest(rule.measure, taken)
     else:
         yield from _place_faults(rule, measure)
         yield from _band_faults(rule, measure)
@@ -65,8 +65,7 @@ def _rule_faults(rule: Rule, rules: ResolvedRules) -> Iterator[_Found]:
         if name not in rules.regions:
             yield ("unless_found", n), f"unknown region `{name}`", nearest(name, rules.regions)
     yield from _action_faults(rule)
-    elsewhere: Where = "region" if rule.region == FRAME else "frame"
-    found = _condition_faults(rule.contradicted_by, elsewhere)
+    found = _condition_faults(rule.contradicted_by, "frame" if rule.region == FRAME else "region")
     yield from ((("contradicted_by", *loc), message, fix) for loc, message, fix in found)
     numbered = rule.region != FRAME and rule.measure != "count" and rule.reduce != "mean"
     fault = message_fault(rule.message or "", numbered=numbered)
@@ -76,11 +75,13 @@ def _rule_faults(rule: Rule, rules: ResolvedRules) -> Iterator[_Found]:
 
 def _place_faults(rule: Rule, measure: Measure) -> Iterator[_Found]:
     """Whether the measure is taken where the rule looks, and can be reduced."""
-    if rule.region == FRAME and measure.where == "region":
+    if measure.where == "asset":
+        yield ("measure",), f"`{measure.name}` is measured on {_PLACES['asset']}", "name it under `verdict`"
+    elif rule.region == FRAME and measure.where in ("region", "selection"):
         yield ("measure",), f"`{measure.name}` is measured on regions, not on the frame", "name a `region`"
-    if rule.region != FRAME and measure.where == FRAME:
+    elif rule.region != FRAME and measure.where == FRAME:
         yield ("measure",), f"`{measure.name}` is measured on the frame only", "write region: frame"
-    if rule.reduce and (rule.region == FRAME or measure.name == "count"):
+    if rule.reduce and (rule.region == FRAME or measure.where == "selection"):
         yield ("reduce",), "`reduce` needs several values, and there is one here", "remove it"
 
 
@@ -133,18 +134,22 @@ def _action_faults(rule: Rule) -> Iterator[_Found]:
         yield ("then",), f"a worse outcome has a milder action ({told})", "order them from mild to hard"
 
 
-def _condition_faults(when: Mapping[str, Threshold], elsewhere: Where = "region") -> Iterator[_Found]:
-    """Conditions on measures that are not known, not measured here but only `elsewhere`, or out of range."""
+def _condition_faults(
+    when: Mapping[str, Threshold], here: Literal["frame", "region"] = "frame"
+) -> Iterator[_Found]:
+    """Conditions on measures that are not known, not measured `here`, or out of range."""
+    known = measures_at(here, "both")
     for name, threshold in when.items():
-        measure = MEASURES.get(name)
-        limit = threshold.above if threshold.above is not None else threshold.below
-        assert limit is not None
-        if measure is None:
-            yield (name, KEY), f"unknown measure `{name}`", nearest(name, MEASURES)
-        elif measure.where == elsewhere:
-            there, here = ("the frame", "regions") if elsewhere == FRAME else ("regions", "the frame")
-            yield (name,), f"`{name}` is measured on {there}, not on {here}", f"use a measure of {here}"
-        elif fix := _out_of_range(limit, measure):
+        if name not in MEASURES:
+            yield (name, KEY), f"unknown measure `{name}`", nearest(name, known)
+        elif name not in known:
+            there = _PLACES[MEASURES[name].where]
+            yield (
+                (name,),
+                f"`{name}` is measured on {there}, not on {_PLACES[here]}",
+                f"use a measure of {_PLACES[here]}",
+            )
+        elif fix := _out_of_range(threshold.limit, known[name]):
             yield (name, next(iter(threshold.model_fields_set))), *fix
 
 
@@ -157,19 +162,18 @@ def _test_faults(test: RuleTest, rules: ResolvedRules) -> Iterator[_Found]:
     if test.expect.excluded is not None and test.expect.excluded not in exclude_ids:
         name = test.expect.excluded
         yield ("expect", "excluded"), f"unknown exclude `{name}`", nearest(name, exclude_ids)
-    yield from _given_faults(("given", "frame"), test.given.frame, "region")
+    yield from _given_faults(("given", "frame"), test.given.frame, "frame")
     for i, region in enumerate(test.given.regions):
-        yield from _given_faults(("given", "regions", i), region.model_extra or {}, FRAME)
+        yield from _given_faults(("given", "regions", i), region.model_extra or {}, "region")
 
 
 def _given_faults(
-    loc: tuple[str | int, ...], values: Mapping[str, float], elsewhere: str
+    loc: tuple[str | int, ...], values: Mapping[str, float], here: Literal["frame", "region"]
 ) -> Iterator[_Found]:
-    """Whether given values are measures of this place (`elsewhere`: the other one) and within their range."""
+    """Whether given values are measures of this place and within their range."""
+    known = measures_at(here, "both")
     for name, value in values.items():
-        measure = MEASURES.get(name)
-        if measure is None or measure.where == elsewhere:
-            known = [known for known, each in MEASURES.items() if each.where != elsewhere]
+        if name not in known:
             yield (*loc, name, KEY), f"unknown measure `{name}` here", nearest(name, known)
-        elif fix := _out_of_range(value, measure):
+        elif fix := _out_of_range(value, known[name]):
             yield (*loc, name), *fix

@@ -17,7 +17,7 @@ from qc_plugin.resources import shipped
 from qc_plugin.rulesets.checks import check_meaning
 from qc_plugin.rulesets.inherit import LIMIT_PARAMS, Fault, Joined, join
 from qc_plugin.rulesets.yaml_source import KEY, Place, nearest, place_of, plain, read_source
-from qc_plugin.scoring.measures import MeasureLimits
+from qc_plugin.scoring.measure_limits import MeasureLimits
 from qc_plugin.scoring.rule_models import (
     AppliesTo,
     Exclude,

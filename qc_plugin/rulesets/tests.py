@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qc_plugin.scoring.evaluate import judge_measured
-from qc_plugin.scoring.measures import apply_limits
+from qc_plugin.scoring.measure_limits import apply_limits
 from qc_plugin.types import FrameJudgement, FrameScore, Region, RegionScore
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from qc_plugin.scoring.selection import rounded
 from qc_plugin.types import Finding
+from qc_plugin.types.measures import MEASURES
 from qc_plugin.types.summary import EXCLUDED, OF_ASSET
 
 if TYPE_CHECKING:
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 INCOMPLETE = f"{OF_ASSET}incomplete"
 LEFT_OUT = f"{OF_ASSET}left-out"
 _BESIDE = ("duplicate", "per_shot", "min_gap", "outranked")  # good frames that a better one stands for
-_DIGITS = 4  # at most, to tell two times apart
+_DIGITS = 4  # at most, of a time that is told from another
+_IN_WORDS = {
+    ("best_available", 0.0): "no frame can be offered",
+    ("best_available", 1.0): "1 frame can be offered",
+    ("error_findings", 1.0): "1 finding is an error",
+}
 
 
 def read_in_part(duration_s: float | None, decoded_s: float) -> str:
@@ -65,8 +71,7 @@ def block_findings(
     for name, threshold in conditions.items():
         value = rounded(facts[name])
         if threshold.holds(value):
-            limit = threshold.above if threshold.above is not None else threshold.below
-            assert limit is not None
+            limit = threshold.limit
             bound = _bound(name, limit, more=threshold.below is not None)
             text = f"{_said(name, value, more=threshold.below is not None)}, {bound}"
             if name == "best_available":
@@ -104,35 +109,20 @@ def _lower(title: str) -> str:
 
 def _said(name: str, value: float, *, more: bool) -> str:
     """A fact as the first half of a sentence; `more`: more of it is needed."""
-    only = "only " if more and value else ""
-    if name == "best_available":
-        n = f"{value:.0f} {'frame' if value == 1 else 'frames'}" if value else "no frame"
-        return f"{only}{n} can be offered"
-    if name == "error_findings":
-        return f"{only}{value:.0f} {'finding is an error' if value == 1 else 'findings are errors'}"
-    if name == "longest_error_s":
-        return f"{only}{_seconds(value)} of errors without a break"
-    what = {
-        "share_rejected": "of the judged frames are rejected",
-        "share_review": "of the judged frames need a look",
-        "share_excluded": "of the frames are left out",
-        "share_corrupt": "of the frames are damaged or lost",
-    }[name]
-    return f"{only}{_percent(value)} {what}"
+    told = _IN_WORDS.get((name, value)) or MEASURES[name].says.format(value=_exact(name, value))
+    return f"only {told}" if more and value else told
 
 
 def _bound(name: str, limit: float, *, more: bool) -> str:
-    unit = {"best_available": "", "error_findings": "", "longest_error_s": " s"}.get(name)
-    shown = _percent(limit) if unit is None else f"{limit:g}{unit}"
-    return f"{shown} needed" if more else f"limit {shown}"
+    return f"{_exact(name, limit)} needed" if more else f"limit {_exact(name, limit)}"
 
 
-def _percent(value: float) -> str:
-    return f"{value * 100:.4g} %"
-
-
-def _seconds(value: float) -> str:
-    return f"{value:.4g} s"
+def _exact(name: str, value: float) -> str:
+    """A fact with four digits, or more where it needs them to be written out: 10800 s."""
+    measure = MEASURES[name]
+    number = value * 100 if measure.as_percent else value
+    digits = max(_DIGITS, len(f"{number:.0f}") + 1)
+    return f"{number:.{digits}g}{' %' if measure.as_percent else measure.suffix}"
 
 
 def _why_unranked(ranks: Sequence[FrameRank]) -> str:

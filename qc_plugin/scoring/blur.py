@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qc_plugin.rle import encode
+from qc_plugin.scoring.measure_limits import too_flat
+from qc_plugin.types.measures import BLUR_MEASURES
 
 if TYPE_CHECKING:
     from qc_plugin.types import BlurMap, Box, Rle
 
 Map = NDArray[np.float32]
 
-BLUR_MEASURES = ("blur_coverage", "blur_severity_mean", "blur_severity_p95", "blur_probability")
 # Weighting by less is division by the noise of float32 maps; the product limit is `evidence_needed`.
 _NO_EVIDENCE = 1e-4
 
@@ -47,11 +48,6 @@ def region_blur(
     blurred = blur_map.probability[window] > blur_map.threshold
     values = _blur_values(weights, blurred, blur_map.intensity[window])
     return measures | values | {"blur_probability": _mean(blur_map.probability[window], weights)}, {}
-
-
-def too_flat(evidence: float, needed: float) -> str:
-    """Why there is no value where blur cannot be seen: "too flat to tell (evidence 0.04, needs 0.10)"."""
-    return f"too flat to tell (evidence {evidence:.2f}, needs {needed:.2f})"
 
 
 def blur_mask(blur_map: BlurMap) -> Rle:

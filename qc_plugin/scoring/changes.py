@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qc_plugin.scoring.blur import BLUR_MEASURES
 from qc_plugin.scoring.selection import rounded
+from qc_plugin.types.measures import BLUR_MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from qc_plugin.scoring.measures import MeasureLimits
+    from qc_plugin.scoring.measure_limits import MeasureLimits
     from qc_plugin.types import Decision, Finding, FrameJudgement, FrameRow, FrameScore
 
 # Below this no rule set gets a blur value: see `region_blur`.

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qc_plugin.scoring.measures import MEASURES
 from qc_plugin.scoring.selection import rounded
 from qc_plugin.scoring.sentences import number_of
 from qc_plugin.types import Decision, FrameScore, Outcome, RegionScore
+from qc_plugin.types.measures import MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qc_plugin.scoring.measures import Measure
     from qc_plugin.scoring.rule_models import Band, Rule
+    from qc_plugin.types.measures import Measure
 
 Value = tuple[float, RegionScore | None]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from qc_plugin.scoring.deciding import Value, action_of, decide
-from qc_plugin.scoring.measures import MEASURES, apply_limits
+from qc_plugin.scoring.measure_limits import apply_limits
 from qc_plugin.scoring.selection import describe, rounded, select, selection_of
 from qc_plugin.scoring.sentences import sentence, subject_of
 from qc_plugin.scoring.verdict import judge_asset
@@ -18,6 +18,7 @@ from qc_plugin.types import (
     FrameScore,
     Outcome,
 )
+from qc_plugin.types.measures import MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

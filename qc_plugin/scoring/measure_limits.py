@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from qc_plugin.scoring.blur import BLUR_MEASURES, too_flat
+from qc_plugin.types.measures import BLUR_MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +43,11 @@ def apply_limits(score: FrameScore, limits: MeasureLimits) -> FrameScore:
         values["sharp_face_count"] = float(sum(_is_sharp_face(region, limits) for region in regions))
         skipped.pop("sharp_face_count", None)
     return replace(score, regions=regions, measures=values, skipped=skipped)
+
+
+def too_flat(evidence: float, needed: float) -> str:
+    """Why there is no value where blur cannot be seen: "too flat to tell (evidence 0.04, needs 0.10)"."""
+    return f"too flat to tell (evidence {evidence:.2f}, needs {needed:.2f})"
 
 
 def _is_sharp_face(scored: RegionScore, limits: MeasureLimits) -> bool:

@@ -9,18 +9,16 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qc_plugin.scoring.blur import BLUR_MEASURES, blur_mask, region_blur
+from qc_plugin.scoring.blur import blur_mask, region_blur
 from qc_plugin.scoring.measure_limits import MeasureLimits, apply_limits
-from qc_plugin.scoring.measure_table import MEASURES, Measure
 from qc_plugin.types import BlurMap, Box, FrameScore, Region, RegionKind, RegionScore
+from qc_plugin.types.measures import BLUR_MEASURES, MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = [
-    "MEASURES",
     "FrameFacts",
-    "Measure",
     "MeasureLimits",
     "apply_limits",
     "region_blur",

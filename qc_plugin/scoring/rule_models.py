@@ -72,6 +72,13 @@ class Threshold(_OneBound):
     above: Number | None = None
     below: Number | None = None
 
+    @property
+    def limit(self) -> float:
+        """The bound that is given."""
+        limit = self.above if self.above is not None else self.below
+        assert limit is not None
+        return limit
+
     def holds(self, value: float) -> bool:
         """Whether `value` is beyond the bound."""
         return value > self.above if self.above is not None else value < (self.below or 0.0)

@@ -7,13 +7,12 @@ import string
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from qc_plugin.scoring.measures import Measure
     from qc_plugin.scoring.rule_models import Rule
+    from qc_plugin.types.measures import Measure
 
 _NUMBERS = ("value", "limit")
 FIELDS = (*_NUMBERS, "n", "kind", "measure", "title")
 _SPEC = re.compile(r"(?:\.([0-4]))?([%fd])?")
-_DECIMALS = {"share": 0, "score": 2, "count": 0, "s": 2, "ratio": 2, "px": 0}
 _MORE_DECIMALS = 4  # at most so many more, to tell a value from a limit that rounds to the same
 
 
@@ -85,15 +84,19 @@ def _fill(text: str, measure: Measure, words: dict[str, str], value: float, limi
 
 def number_of(measure: Measure, value: float) -> str:
     """`value` in the unit of its measure, without a limit to be told from."""
-    return _number(value, "%" if measure.unit == "share" else "f", _DECIMALS[measure.unit], measure)
+    return _number(value, _form(measure), measure.decimals, measure)
+
+
+def _form(measure: Measure) -> str:
+    return "%" if measure.as_percent else "f"
 
 
 def _pair(measure: Measure, spec: str, value: float, limit: float) -> tuple[str, str]:
     """Value and limit as text, with decimals enough to tell them apart ("15.4 %, limit 15 %")."""
     match = _SPEC.fullmatch(spec)
     digits, kind = match.groups() if match else (None, None)
-    form = kind or ("%" if measure.unit == "share" else "f")
-    decimals = _decimals_for(limit * (100 if form == "%" else 1), int(digits or _DECIMALS[measure.unit]))
+    form = kind or _form(measure)
+    decimals = _decimals_for(limit * (100 if form == "%" else 1), int(digits or measure.decimals))
     shown_limit = _number(limit, form, decimals, measure)
     for more in range(_MORE_DECIMALS + 1):
         shown = _number(value, form, decimals + more, measure)
@@ -111,5 +114,4 @@ def _decimals_for(number: float, fewest: int) -> int:
 def _number(number: float, form: str, decimals: int, measure: Measure) -> str:
     if form == "%":
         return f"{number * 100:.{decimals}f} %"
-    unit = f" {measure.unit}" if measure.unit in ("s", "px") and form != "d" else ""
-    return f"{number:.{decimals}f}{unit}"
+    return f"{number:.{decimals}f}{'' if form == 'd' else measure.suffix}"

@@ -5,23 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from qc_plugin.types.words import AssetKind, Box, RegionKind
 
 
-def _check(array: NDArray[Any], name: str, *, ndim: int, dtype: type, last: int | None = None) -> None:
-    """Raise ValueError unless `array` has the rank, dtype and size of the last axis asked for."""
+def _check(array: NDArray[Any], name: str, *, ndim: int, dtype: str, last: int | None = None) -> None:
+    """Raise ValueError unless `array` has the rank, dtype and size of the last axis asked for.
+
+    The dtype is a name, so that those who only talk of frames load no numpy.
+    """
     if array.ndim != ndim or array.dtype != dtype or (last is not None and array.shape[-1] != last):
         shape = f"{ndim}-d" + (f" with last axis {last}" if last is not None else "")
-        raise ValueError(
-            f"{name}: expected a {shape} {np.dtype(dtype).name} array, got shape {array.shape} {array.dtype}"
-        )
+        raise ValueError(f"{name}: expected a {shape} {dtype} array, got shape {array.shape} {array.dtype}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +92,9 @@ class Preview:
     rows: NDArray[np.uint8]
 
     def __post_init__(self) -> None:
-        _check(self.luma, "Preview.luma", ndim=2, dtype=np.uint8)
-        _check(self.chroma, "Preview.chroma", ndim=3, dtype=np.uint8)
-        _check(self.rows, "Preview.rows", ndim=2, dtype=np.uint8)
+        _check(self.luma, "Preview.luma", ndim=2, dtype="uint8")
+        _check(self.chroma, "Preview.chroma", ndim=3, dtype="uint8")
+        _check(self.rows, "Preview.rows", ndim=2, dtype="uint8")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +112,7 @@ class Frame:
     time_base: tuple[int, int] = (1, 1)
 
     def __post_init__(self) -> None:
-        _check(self.rgb, "Frame.rgb", ndim=3, dtype=np.uint8, last=3)
+        _check(self.rgb, "Frame.rgb", ndim=3, dtype="uint8", last=3)
 
     def __repr__(self) -> str:
         height, width = self.rgb.shape[:2]
@@ -138,7 +138,7 @@ class BlurMap:
 
     def __post_init__(self) -> None:
         for name in ("probability", "intensity", "evidence"):
-            _check(getattr(self, name), f"BlurMap.{name}", ndim=2, dtype=np.float32)
+            _check(getattr(self, name), f"BlurMap.{name}", ndim=2, dtype="float32")
         if not self.probability.shape == self.intensity.shape == self.evidence.shape:
             raise ValueError("BlurMap: probability, intensity and evidence differ in shape")
 

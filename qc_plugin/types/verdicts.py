@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qc_plugin.types.frames import Asset, FrameScore, MediaInfo
+    from qc_plugin.types.measures import Measure
     from qc_plugin.types.words import Decision, Outcome, RegionKind, Severity, Verdict
 
 
@@ -147,7 +148,10 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AssetReport:
-    """The outcome for one asset; what the Parquet report holds. `error` is set when verdict is `error`."""
+    """The outcome for one asset; what the Parquet report holds. `error` is set when verdict is `error`.
+
+    `measures` are those of installed packages: what their numbers mean, wherever the report is read.
+    """
 
     asset: Asset
     verdict: Verdict
@@ -158,6 +162,7 @@ class AssetReport:
     coverage: Coverage
     provenance: Provenance
     rules_text: str = ""
+    measures: tuple[Measure, ...] = ()
     incomplete: bool = False
     degraded: bool = False
     repaired: bool = False

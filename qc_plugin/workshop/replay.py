@@ -11,7 +11,7 @@ from qc_plugin.pipeline import Engines
 from qc_plugin.pipeline.single import measure_frame
 from qc_plugin.report.read import read_report
 from qc_plugin.rulesets.ruleset import load_rules
-from qc_plugin.scoring.measures import MeasureLimits, apply_limits
+from qc_plugin.scoring.measure_limits import MeasureLimits, apply_limits
 from qc_plugin.workshop.explain import row_at, source_of
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -9,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from qc_plugin.asset.check_one import AssetChecker
 from qc_plugin.config import RunConfig
 from qc_plugin.errors import HookError
 from qc_plugin.extensions.installed import packages
+from qc_plugin.pages.sheet import SheetImages, render
+from qc_plugin.pages.sheet_words import NARROW
 from qc_plugin.report.read import read_frames, read_report
 from qc_plugin.report.write import write_report
-from qc_plugin.scoring.measures import MEASURES
+from qc_plugin.types.measures import MEASURES
 from tests.support.fake_report import fake_report
 from tests.support.plain import plain
 
@@ -56,6 +60,12 @@ def test_the_example_does_all_it_says(site, still, tmp_path):
     table = read_frames(tmp_path / result["report"])
     (warmth,) = [row["warmth"] for row in table["measures_other"]]
     assert 0.3 < warmth < 0.9
+    # A sheet made later, here where the package is not installed, knows what its number means.
+    page = re.sub(r"<[^>]+>", " ", render(read_report(tmp_path / result["report"]), SheetImages()))
+    assert "warmth" not in MEASURES
+    assert f"{warmth * 100:.0f}{NARROW}%" in page
+    assert "Warmth" in page
+    assert "mean red over blue, 0.5 is neutral" in page
     findings = [f for row in table["findings"] for f in row]
     assert [(f["rule"], f["outcome"]) for f in findings] == [("not-too-warm", "pass")]
     (copy,) = result["delivered"]
@@ -201,6 +211,43 @@ def test_a_measure_that_would_hide_ours_is_refused(install, name, words):
     found = install(bad=MEASURE.format(name=name, value=0.5))
     assert found.measures(WARN) == ()
     assert words in found.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"unit": "dB"}, "measures `extra` in `dB`; use one of share, "),
+        ({"says": "it is red"}, "says `extra` as `it is red`; write `{value}` in it"),
+        ({"says": "{value:.0%} is red"}, "and no other field"),
+        ({"says": "{n} is red"}, "and no other field"),
+        ({"says": "{value"}, "and no other field"),
+    ],
+)
+def test_a_measure_that_no_sentence_or_sheet_can_tell_is_refused(install, more, words):
+    given = ", ".join(f"{name}={value!r}" for name, value in more.items())
+    found = install(bad=MEASURE.format(name="extra", value=0.5).replace("text=", f"{given}, text="))
+    assert found.measures(WARN) == ()
+    assert words in found.warnings[0]
+
+
+def test_a_measure_in_seconds_is_told_in_seconds_by_rule_and_sheet(
+    install, still, engines, monkeypatch, tmp_path
+):
+    more = 'unit="s", high=None, title="Age", text="how old it looks"'
+    install(good=MEASURE.format(name="age", value=12).replace('text="x"', more))
+    rules = tmp_path / "aged.yaml"
+    rules.write_text(
+        "schema: 1\nid: aged\ntitle: Aged\nrules: [{id: old, measure: age, pass: {at_most: 5}}]\n"
+    )
+    config = RunConfig(rules=str(rules), reports=tmp_path / "out", sheet=False, stills=False, sandbox="off")
+    monkeypatch.setattr(AssetChecker, "engines", engines)
+    report = read_report(AssetChecker(config).process(still, None).report)
+    assert [m.unit for m in report.measures] == ["s"]
+    assert report.frames[0].judgement.findings[0].text == "frame: age is 12.00 s, limit 5.00 s"
+    page = render(report, SheetImages())
+    assert "12.00 s: fail. Passes up to 5.00 s." in page
+    assert "<dd>Age<" in page
+    assert "how old it looks" in page
 
 
 @pytest.mark.parametrize(

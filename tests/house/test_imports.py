@@ -89,7 +89,9 @@ NOT_TO_TALK = (
 )
 
 
-@pytest.mark.parametrize("command", [["--help"], ["--version"], ["scan", "--help"], ["config", "show"]])
+@pytest.mark.parametrize(
+    "command", [["--help"], ["--version"], ["scan", "--help"], ["config", "show"], ["rules", "list"]]
+)
 def test_a_command_that_only_talks_loads_nothing_heavy(command, tmp_path):
     code = (
         "import sys\n"

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qc_plugin.report.read import read_report
-from qc_plugin.report.schema import FRAME_MEASURES, REGION_MEASURES
 from qc_plugin.report.write import write_report
 from qc_plugin.rle import decode
 from qc_plugin.types import (
@@ -31,6 +30,7 @@ from qc_plugin.types import (
     RegionScore,
     Rle,
 )
+from qc_plugin.types.measures import FRAME_COLUMNS, REGION_COLUMNS
 from tests.support.fake_report import encode_rle
 from tests.support.plain import plain
 
@@ -44,7 +44,7 @@ texts = st.dictionaries(words, text, max_size=3)
 
 
 def measures(known):
-    return st.dictionaries(st.sampled_from(sorted(known)) | words, number, max_size=6)
+    return st.dictionaries(st.sampled_from([measure.name for measure in known]) | words, number, max_size=6)
 
 
 @st.composite
@@ -84,7 +84,7 @@ def regions(index):
         track_id=st.none() | count,
         predicted=st.booleans(),
     )
-    measured = measures(REGION_MEASURES)
+    measured = measures(REGION_COLUMNS)
     return st.builds(RegionScore, n=st.integers(1, 99), region=region, measures=measured, skipped=texts)
 
 
@@ -100,7 +100,7 @@ def frames(draw):
         duration_s=exact,
         shot=count,
         phash=st.integers(0, 2**64 - 1),
-        measures=measures(FRAME_MEASURES),
+        measures=measures(FRAME_COLUMNS),
         skipped=texts,
         regions=st.lists(regions(index), max_size=3).map(tuple),
         blur=st.none() | st.builds(Rle, count, count, text),

@@ -6,19 +6,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from qc_plugin.rulesets.checks import VERDICT_FACTS
 from qc_plugin.rulesets.inherit import LIMIT_PARAMS
 from qc_plugin.rulesets.lint import lint
 from qc_plugin.rulesets.ruleset import load_rules, shipped_rule_sets
 from qc_plugin.scoring import rule_models
-from qc_plugin.scoring.measures import MEASURES
 from qc_plugin.scoring.rank import REASONS
 from qc_plugin.scoring.rank_parts import PARTS
 from qc_plugin.scoring.rule_models import RuleFile
+from qc_plugin.types.measures import ASSET_FACTS, MEASURES
 
 ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
-OURS = [name for name, measure in MEASURES.items() if measure.text]
+OURS = [name for name in MEASURES if name not in ASSET_FACTS]
 
 
 def _keys():
@@ -32,9 +31,16 @@ def _keys():
 @pytest.mark.parametrize("name", OURS)
 def test_a_measure_has_its_line_with_unit_direction_and_place(name):
     measure = MEASURES[name]
-    high = "" if measure.high is None else f"{measure.high:g}"
-    expected = f"| `{name}` | {measure.unit} {measure.low:g}..{high} | {measure.worse} | {measure.where} |"
-    assert expected in DOCS
+    assert f"| `{name}` | {_unit_and_range(measure)} | {measure.worse} | {measure.where} |" in DOCS
+
+
+@pytest.mark.parametrize("name", ASSET_FACTS)
+def test_a_fact_of_the_asset_has_its_line_with_unit(name):
+    assert f"| `{name}` | {_unit_and_range(MEASURES[name])} |" in DOCS
+
+
+def _unit_and_range(measure):
+    return f"{measure.unit} {measure.low:g}..{'' if measure.high is None else f'{measure.high:g}'}"
 
 
 def test_no_measure_is_told_that_is_not_there():
@@ -47,7 +53,7 @@ def test_a_key_is_told(model, key):
     assert re.search(rf"\b{re.escape(key)}\b", DOCS), f"{model}.{key} is not in docs/rules.md"
 
 
-@pytest.mark.parametrize("word", [*PARTS, *REASONS, *VERDICT_FACTS, *LIMIT_PARAMS])
+@pytest.mark.parametrize("word", [*PARTS, *REASONS, *LIMIT_PARAMS])
 def test_a_word_is_told(word):
     assert f"`{word}`" in DOCS
 

@@ -8,44 +8,42 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qc_plugin.report.meta import encode_meta
-from qc_plugin.report.schema import FRAME_MEASURES, REGION_MEASURES, SCHEMA
+from qc_plugin.report.schema import SCHEMA
 from qc_plugin.report.timecode import timecode, timecodes
+from qc_plugin.types.measures import FRAME_COLUMNS, MEASURES, REGION_COLUMNS
 from tests.support.fake_report import MEDIA, fake_report
 
 DOCS = Path(__file__).parents[3] / "docs" / "report.md"
 
 
-def test_every_measure_says_unit_range_and_what_is_worse():
+def test_every_column_of_a_measure_says_what_the_table_says():
     region = SCHEMA.field("regions").type.value_type
-    fields = [SCHEMA.field(name) for name in FRAME_MEASURES] + [
-        region.field(name) for name in REGION_MEASURES
-    ]
+    fields = [SCHEMA.field(measure.name) for measure in FRAME_COLUMNS]
+    fields += [region.field(measure.name) for measure in (*REGION_COLUMNS, MEASURES["confidence"])]
     for field in fields:
+        measure = MEASURES[field.name]
         assert field.type == pa.float32()
-        assert field.metadata[b"unit"]
-        assert re.fullmatch(rb"\[0, (1|inf)\]", field.metadata[b"range"])
-        assert field.metadata[b"worse"] in {b"higher", b"lower", b"neither"}
-
-
-def test_measures_mean_what_scoring_says():
-    measures = pytest.importorskip("qc_plugin.scoring.measures").MEASURES
-    for name, column in (FRAME_MEASURES | REGION_MEASURES).items():
-        if name in measures:
-            theirs = measures[name]
-            assert (column.low, column.high, column.worse) == (theirs.low, theirs.high, theirs.worse), name
-
-
-def test_every_measure_that_scoring_takes_of_a_frame_has_a_column():
-    measures = pytest.importorskip("qc_plugin.scoring.measures").MEASURES
-    for name, measure in measures.items():
-        assert measure.where == "region" or name in FRAME_MEASURES, name
+        assert field.metadata[b"unit"].decode() == measure.unit
+        assert field.metadata[b"range"] == (b"[0, inf]" if measure.high is None else b"[0, 1]")
+        assert field.metadata[b"worse"].decode() == measure.worse
+        assert field.metadata[b"text"].decode() == measure.text
 
 
 def test_docs_describe_every_column_measure_and_metadata_key():
     text = DOCS.read_text(encoding="utf-8")
     words = set(re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)))
-    names = set(SCHEMA.names) | set(FRAME_MEASURES) | set(REGION_MEASURES) | set(encode_meta(fake_report(8)))
+    region = SCHEMA.field("regions").type.value_type
+    names = {*SCHEMA.names, *(field.name for field in region), *encode_meta(fake_report(8))}
     assert names - words == set()
+
+
+@pytest.mark.parametrize("measure", FRAME_COLUMNS, ids=lambda measure: measure.name)
+def test_docs_give_a_measure_the_unit_of_the_table(measure):
+    rows = [line.split("|") for line in DOCS.read_text("utf-8").splitlines() if line.startswith("| `")]
+    (cells,) = [row for row in rows if f"`{measure.name}`" in row[1]]
+    ends = "from 0" if measure.high is None else f"0..{measure.high:g}"
+    worse = "" if measure.worse == "neither" else f", {measure.worse} is worse"
+    assert cells[3].strip() == f"{measure.unit}, {ends}{worse}"
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,14 @@ import pytest
 
 from qc_plugin.pages.sheet_scale import scale_of
 from qc_plugin.types import Bands
+from qc_plugin.types.measures import MEASURES
 from tests.support.fake_report import fake_report
 
 FINDING = next(f for f in fake_report(20).findings if f.outcome == "fail")
 
 
 def _scale(value, bands, measure="blur_coverage"):
-    return scale_of(replace(FINDING, value=value, bands=bands, measure=measure))
+    return scale_of(replace(FINDING, value=value, bands=bands), MEASURES[measure])
 
 
 def test_bands_fill_the_scale_and_the_value_lies_in_its_band():

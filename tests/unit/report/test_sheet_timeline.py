@@ -6,6 +6,7 @@ import pytest
 
 from qc_plugin.pages.sheet_timeline import timeline_of
 from qc_plugin.pages.sheet_words import axis_clock, clock, humanise, length, number, reason_words
+from qc_plugin.types.measures import MEASURES, unknown
 from tests.support.fake_report import fake_artwork, fake_error, fake_report
 
 
@@ -79,13 +80,14 @@ def test_without_a_course_of_time_there_is_none(report):
         (length(57.6), "57.6 s"),
         (length(252), "4 min 12 s"),
         (length(7200), "2 h 0 min"),
-        (number("blur_coverage", 0.22), "22\u202f%"),
-        (number("blur_coverage", 0.004), "0.4\u202f%"),
-        (number("sharpness", 0.873), "0.87"),
-        (number("shot_edge_s", 0.25), "0.25 s"),
-        (number("sharp_face_count", 3.0), "3"),
-        (number("never-heard-of", 1.234), "1.23"),
-        (number("sharpness", None), "not measured"),
+        (number(MEASURES["blur_coverage"], 0.22), "22\u202f%"),
+        (number(MEASURES["blur_coverage"], 0.004), "0.4\u202f%"),
+        (number(MEASURES["blur_severity_mean"], 0.22), "22\u202f%"),  # as the sentence of a rule has it
+        (number(MEASURES["sharpness"], 0.873), "0.87"),
+        (number(MEASURES["shot_edge_s"], 0.25), "0.25 s"),
+        (number(MEASURES["sharp_face_count"], 3.0), "3"),
+        (number(unknown("never-heard-of", ""), 1.234), "1.23"),
+        (number(MEASURES["sharpness"], None), "not measured"),
         (humanise("face-motion_blur"), "Face motion blur"),
         (reason_words("excluded:dark")[0], "Too dark"),
         (reason_words("excluded:credits"), ("Credits", "left out by an exclude rule")),

@@ -3,7 +3,6 @@ import pytest
 
 from qc_plugin.rle import decode
 from qc_plugin.scoring.measures import (
-    MEASURES,
     FrameFacts,
     MeasureLimits,
     apply_limits,
@@ -11,6 +10,7 @@ from qc_plugin.scoring.measures import (
     score_frame,
 )
 from qc_plugin.types import Region
+from qc_plugin.types.measures import MEASURES, UNITS
 from tests.unit.scoring.made_up import blur_map, frame, region
 
 LIMITS = MeasureLimits(evidence_needed=0.1, sharp_face_blur=0.2, sharp_face_sharpness=0.3)
@@ -37,9 +37,11 @@ def _facts(**more):
 def test_the_table_is_whole():
     for name, measure in MEASURES.items():
         assert measure.name == name
+        assert measure.unit in UNITS
         assert "{value}" in measure.says
         assert measure.high is None or measure.high > measure.low
         assert measure.text
+        assert measure.title
 
 
 def test_coverage_weighs_by_evidence():

@@ -155,6 +155,26 @@ FAULTS = [
         "verdict: {reject_if: {§share_reject: {above: 0.5}}}",
         "unknown fact `share_reject`; did you mean `share_rejected`?",
     ),
+    (
+        "verdict: {reject_if: {share_rejected: {above: §40}}}",
+        "40 is outside the range 0..1 of `share_rejected`; did you mean 0.4?",
+    ),
+    (
+        "rules: [{id: a, measure: §share_rejected, pass: {at_most: 0.5}}]",
+        "`share_rejected` is measured on the whole asset; name it under `verdict`",
+    ),
+    (
+        "rules: [{id: a, measure: §share_reject, pass: {at_most: 0.5}}]",
+        "unknown measure `share_reject`; known:",
+    ),
+    (
+        "rules: [{id: a, region: {kind: face}, measure: sharpness, pass: {at_least: 0.3}, contradicted_by: {§count: {above: 1}}}]",
+        "`count` is measured on a selection, not on regions; use a measure of regions",
+    ),
+    (
+        "tests: [{name: x, given: {regions: [{kind: face, height: 0.2, §count: 2}]}, expect: {decision: accept}}]",
+        "unknown measure `count` here",
+    ),
     ("tests: [{name: x, given: {}, §expect: {}}]", "expects nothing; give `decision`, `excluded` or `rules`"),
     (
         "tests: [{name: x, given: {}, expect: {rules: {§b: pass}}}]\nrules:\n  - {id: a, measure: sharpness, pass: {at_least: 0.3}}\n",

@@ -1,4 +1,6 @@
 # ruff: noqa: E501 - a case reads best on one line
+from dataclasses import replace
+
 import pytest
 
 from qc_plugin.scoring.asset_findings import read_in_part
@@ -206,6 +208,12 @@ def test_row_55_each_condition_of_the_verdict_block_has_a_sentence(
     of_asset = [f for f in findings if f.rule_id.startswith("asset:")]
     assert [f.text for f in of_asset] == ([text] if text else [])
     assert {f.action for f in of_asset} == ({verdict} if text else set())
+
+
+def test_hours_of_errors_are_written_out(tmp_path):
+    rules = _rules(tmp_path, more="verdict: {review_if: {longest_error_s: {above: 10000}}}")
+    long = [replace(score, duration_s=10800.0) for score in _clip(0.1)]
+    assert _asset(rules, long)[1][-1].text == "10800 s of errors without a break, limit 10000 s"
 
 
 def test_row_55_what_keeps_frames_from_being_offered_is_counted(tmp_path):
