@@ -118,7 +118,7 @@ def measure_video(asset: Asset, engines: Engines, config: RunConfig, watch: Watc
     measured = Measured(PictureSpool())
     try:
         with _opened(asset, config) as samples:
-            with Ahead(_sampled(samples.looks(), shots, damage), AHEAD) as ahead:
+            with Ahead(_sampled(samples.looks(), asset.kind, shots, damage), AHEAD) as ahead:
                 for batch in _batches(ahead, BATCH):
                     if watch is not None and not watch(_share_done(measured, samples.info)):
                         measured.stopped = True
@@ -158,7 +158,7 @@ def measure_artwork(
         raise TemporaryError(f"{asset.path}: stopped before it was scored; allow more time")
     measured = Measured(PictureSpool())
     with _opened(asset, config) as samples:
-        batch = list(_sampled(samples.looks(), ShotDetector(), DamageCounter()))
+        batch = list(_sampled(samples.looks(), asset.kind, ShotDetector(), DamageCounter()))
         _note(measured, samples)
     scores = with_extra(score_samples(batch, engines, measured), [s.frame for s in batch], config)
     measured.scores = _inside(scores, measured)
@@ -176,13 +176,15 @@ def _opened(asset: Asset, config: RunConfig) -> AbstractContextManager[Samples |
     )
 
 
-def _sampled(looks: Iterable[DecodedLook], shots: ShotDetector, damage: DamageCounter) -> Iterator[Sampled]:
+def _sampled(
+    looks: Iterable[DecodedLook], kind: AssetKind, shots: ShotDetector, damage: DamageCounter
+) -> Iterator[Sampled]:
     """The frames to score; every other frame is seen by the shot detector only and never became RGB."""
     for look in seen(looks):
         shots.update(look.preview)
         damage.update(look.preview.pts_s, corrupt=look.corrupt, n_lost=look.n_lost)
         if look.frame is not None:
-            yield Sampled.of(look.frame, look)
+            yield Sampled.of(look.frame, look, kind)
 
 
 def _note(measured: Measured, samples: Samples | InProcess) -> None:

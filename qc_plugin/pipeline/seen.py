@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from qc_plugin.isolation.looks import DecodedLook
-    from qc_plugin.types import Frame, Preview
+    from qc_plugin.types import AssetKind, Frame, Preview
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,7 +24,7 @@ class Seen:
     """One decoded frame: its preview, its RGB where it was wanted, and then what its motion says of blur.
 
     `corrupt` and `n_lost` as in `DecodedLook`. `odds` as `signals.optical_flow.odds_of_blur` gives them: None
-    for a picture, and where it cannot be told.
+    for a picture, and where it cannot be told. `beside`: the previews before and after, of a frame wanted.
     """
 
     preview: Preview
@@ -32,6 +32,7 @@ class Seen:
     odds: NDArray[np.float32] | None
     corrupt: bool = False
     n_lost: int = 0
+    beside: tuple[Preview, ...] = ()
 
 
 def seen(looks: Iterable[DecodedLook]) -> Iterator[Seen]:
@@ -61,7 +62,8 @@ def _seen(look: DecodedLook, before: Preview | None, after: Preview | None) -> S
         return Seen(look.preview, None, None, look.corrupt, look.n_lost)
     moved = displacement(look.preview, (before, after))
     odds = None if moved is None else odds_of_blur(moved, look.frame.rgb)
-    return Seen(look.preview, look.frame, odds, look.corrupt, look.n_lost)
+    beside = tuple(other for other in (before, after) if other is not None)
+    return Seen(look.preview, look.frame, odds, look.corrupt, look.n_lost, beside)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,9 +78,11 @@ class Sampled:
     odds: NDArray[np.float32] | None = None
 
     @classmethod
-    def of(cls, frame: Frame, look: Seen) -> Sampled:
-        """`frame` of that look, measured cheaply."""
+    def of(cls, frame: Frame, look: Seen, kind: AssetKind) -> Sampled:
+        """`frame` of that look, measured cheaply. A still has no fields, so none are looked for in it."""
         preview = look.preview
         bars = find_bars(preview.luma)
-        technical = {**measure_preview(preview, bars), "corrupt": float(look.corrupt)}
+        technical = {**measure_preview(preview, bars, look.beside), "corrupt": float(look.corrupt)}
+        if kind == "artwork":
+            del technical["comb_ratio"]
         return cls(frame, technical, perceptual_hash(preview), preview.luma, bars, look.odds)

@@ -39,5 +39,5 @@ def measure_frame(
 def _sampled(path: Path, frame_index: int, config: RunConfig, kind: AssetKind) -> Sampled:
     asset = Asset(id="", path=str(path), kind=kind)
     for frame, look in frames_again(asset, [frame_index], config, sample=config.sample):
-        return Sampled.of(frame, look)
+        return Sampled.of(frame, look, kind)
     raise UsageError(f"{path}: frame {frame_index} could not be decoded again; check the asset again")

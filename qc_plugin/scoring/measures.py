@@ -31,7 +31,7 @@ class FrameFacts:
     """What is known of a sampled frame before its regions and blur: identity, time, place, cheap measures.
 
     `technical` holds luma_mean, luma_p90, contrast, clipped_fraction, bar_fraction, comb_ratio, corrupt (or
-    fewer).
+    fewer: no comb_ratio of artwork).
     `shot_edge_s` and `similarity_prev` are None where they have no meaning (artwork; the first frame).
     """
 
@@ -68,7 +68,12 @@ def score_frame(
     values, skipped = _blur_of(blur_map, whole, ellipse=False)
     values |= {name: value for name, value in facts.technical.items() if name in MEASURES}
     values |= {"sharpness": sharpness_frame, "short_side_px": min(facts.width_px, facts.height_px)}
-    for name, value in (("shot_edge_s", facts.shot_edge_s), ("similarity_prev", facts.similarity_prev)):
+    of_video = {
+        "comb_ratio": facts.technical.get("comb_ratio"),
+        "shot_edge_s": facts.shot_edge_s,
+        "similarity_prev": facts.similarity_prev,
+    }
+    for name, value in of_video.items():
         if value is None:
             skipped[name] = "has no meaning for this frame"
         else:

@@ -4,7 +4,8 @@ A combed pixel differs from the rows above and below in the same direction, whil
 field) agree. Fine horizontal texture does that too, so a block only counts if what combing alone does is
 also seen: moving one field sideways makes the rows fit (the fields show the same edges, displaced), or the
 sign of the zigzag changes along the row (an edge moves in with one sign and out with the other; stripes
-keep theirs).
+keep theirs). Slanted roof lines and blinds do even that; but they are there in the frames before and after
+too, where fields move apart only as far as things move from frame to frame.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 _STRIP_PX, _BAND_PX = 16, 16  # a block; `Preview.rows` holds strips of 16 neighbouring columns
@@ -24,13 +27,19 @@ _BETTER = 0.6  # the best displacement leaves at most this share of the zigzag
 _MIXED = 0.25  # share of the weaker sign along a band of rows, at least
 _FIELDS_APART = 0.8  # see _fields_apart; combed blocks of real 1080i lie between 0.3 and 0.8
 _MIN_PIXELS = 6  # combed pixels in a block; fewer are chance
+# A block is texture if both neighbours show it again, moved by next to nothing, but for this share of its
+# zigzag at most: 0.15 to 0.35 for roof lines in a shaky clip, 0.48 and more in interlaced and telecined ones.
+_SHOWN_AGAIN = 0.4
+_NEAR_HALF_PX, _NEAR_HALF_ROWS = 3, 4  # "next to nothing", in halves of a pixel; fields apart move further
+_INNER = slice(2, _STRIP_PX - 2)  # columns of a block that stay inside the strip when moved
 _WORST_SHARE = 0.02  # of all blocks: combing is as local as motion, the rest of the frame may stand still
 
 
-def comb_ratio(rows: NDArray[np.uint8]) -> float:
+def comb_ratio(rows: NDArray[np.uint8], beside: Sequence[NDArray[np.uint8]] = ()) -> float:
     """Combed share of the pixels with detail in the worst fiftieth of the blocks: 0 progressive .. 1.
 
-    `rows` (H, n) uint8: strips of luma at full height, as in `Preview.rows`.
+    `rows` (H, n) uint8: strips of luma at full height, as in `Preview.rows`; `beside`: those of the frames
+    before and after, as far as there are any. Without them fine slanted texture may pass for combing.
     """
     height, n_columns = rows.shape
     bands, strips = (height - 2) // _BAND_PX, n_columns // _STRIP_PX
@@ -49,7 +58,11 @@ def comb_ratio(rows: NDArray[np.uint8]) -> float:
     confirmed = _signs_mix(zigzag, bands)[worst // strips] | _fits_displaced(
         luma, worst // strips, worst % strips
     )
-    return float(share.ravel()[worst[confirmed]][:n_worst].sum() / n_worst)
+    worst = worst[confirmed]
+    others = [other for other in beside if other.shape == rows.shape]
+    if others and worst.size:
+        worst = worst[~_shown_again(luma, others, worst // strips, worst % strips)]
+    return float(share.ravel()[worst][:n_worst].sum() / n_worst)
 
 
 def _zigzag(luma: NDArray[np.int16]) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
@@ -103,3 +116,42 @@ def _fits_displaced(
         ]
     )
     return np.asarray(misfit.min(axis=0) < _BETTER * misfit[reach])
+
+
+def _shown_again(
+    luma: NDArray[np.int16],
+    others: Sequence[NDArray[np.uint8]],
+    band: NDArray[np.intp],
+    strip: NDArray[np.intp],
+) -> NDArray[np.bool_]:
+    """Which of the blocks, zigzag and all, every one of the `others` shows at nearly the same place."""
+    row = (band * _BAND_PX)[:, None, None] + np.arange(_BAND_PX + 2)[None, :, None]
+    column = (strip * _STRIP_PX)[:, None, None] + np.arange(_STRIP_PX)[None, None, _INNER]
+    block = luma[row, column]
+    zigzag = np.abs(block[:, 1:-1] - ((block[:, :-2] + block[:, 2:]) >> 1)).sum(axis=(1, 2))
+    left = [_least_misfit(block[:, 1:-1], _doubled(other), row[:, 1:-1], column) for other in others]
+    return np.asarray(np.maximum.reduce(left) <= _SHOWN_AGAIN * zigzag)
+
+
+def _least_misfit(
+    block: NDArray[np.int16], there: NDArray[np.int16], row: NDArray[np.intp], column: NDArray[np.intp]
+) -> NDArray[np.int64]:
+    """(n,): sum of differences to the best place near by in `there`, which is at twice the size."""
+    misfits = [
+        np.abs(block - there[np.clip(2 * row + down, 0, len(there) - 1), 2 * column + right]).sum(
+            axis=(1, 2), dtype=np.int64
+        )
+        for down in range(-_NEAR_HALF_ROWS, _NEAR_HALF_ROWS + 1)
+        for right in range(-_NEAR_HALF_PX, _NEAR_HALF_PX + 1)
+    ]
+    return np.asarray(np.minimum.reduce(misfits))
+
+
+def _doubled(rows: NDArray[np.uint8]) -> NDArray[np.int16]:
+    """(2 H - 1, 2 n - 1): with the means of neighbours between them."""
+    height, width = rows.shape
+    doubled = np.empty((2 * height - 1, 2 * width - 1), np.int16)
+    doubled[::2, ::2] = rows
+    doubled[1::2, ::2] = (doubled[:-1:2, ::2] + doubled[2::2, ::2]) >> 1
+    doubled[:, 1::2] = (doubled[:, :-1:2] + doubled[:, 2::2]) >> 1
+    return doubled

@@ -18,6 +18,8 @@ from qc_plugin.signals.phash import perceptual_hash, similarity
 from qc_plugin.signals.shots import ShotDetector, Shots
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from qc_plugin.types import Preview
@@ -38,8 +40,12 @@ __all__ = [
 _FEW = 0.001  # pixels that may be anything: a speck of dust is no picture
 
 
-def measure_preview(preview: Preview, bars: Bars | None = None) -> dict[str, float]:
+def measure_preview(
+    preview: Preview, bars: Bars | None = None, beside: Iterable[Preview] = ()
+) -> dict[str, float]:
     """Measures of one frame, all in [0, 1]; bars count for `bar_fraction` only.
+
+    `beside`: the frames before and after it in its video, as far as there are any.
 
     luma_mean, luma_p90: mean and 90th percentile of luma (0 black, 1 white). contrast: the widest range that
     luma or a colour difference spans, but for a thousandth at either end. clipped_fraction: share of the
@@ -61,7 +67,7 @@ def measure_preview(preview: Preview, bars: Bars | None = None) -> dict[str, flo
         "contrast": max(_span(histogram), *(_span(_counts(part)) for part in colours)),
         "clipped_fraction": float(clipped(picture).mean()),
         "bar_fraction": 1.0 - total / luma.size,
-        "comb_ratio": comb_ratio(preview.rows),
+        "comb_ratio": comb_ratio(preview.rows, [other.rows for other in beside]),
         **measure_card(picture, np.stack(colours)),
     }
 
