@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     Content = bytes | str | Iterable[bytes]
 
+RESERVE_BYTES = 64 << 20  # left free on a disk: reports, ledger and logs must still find room
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PREFIX = ".tmp-"
 _FIX = "choose a writable folder"

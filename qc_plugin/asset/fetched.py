@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from qc_plugin.decode.limits import PROFILES
 from qc_plugin.errors import LimitExceeded, TemporaryError
-from qc_plugin.files import make_folder, scratch
+from qc_plugin.files import RESERVE_BYTES, make_folder, scratch
 from qc_plugin.report.layout import SPOOL
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from qc_plugin.config import RunConfig
     from qc_plugin.store.s3 import S3, Listed
 
-RESERVE_BYTES = 64 << 20
 _CHUNKS_A_SIGN = 64  # a large object takes long to copy: say that we live
 
 

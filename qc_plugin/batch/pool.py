@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from qc_plugin.asset.outcome import AssetOutcome
@@ -18,6 +17,7 @@ from qc_plugin.places import some_working_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
+    from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
 
     from qc_plugin.batch.plan import Todo
@@ -73,8 +73,13 @@ class WorkerPool:
 
     def __init__(self, config: RunConfig) -> None:
         self._config = config
-        self._context: Any = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
         self._workers: list[_Worker] = []
+
+    @cached_property
+    def _context(self) -> Any:
+        import multiprocessing
+
+        return multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
 
     def work(
         self, items: Iterator[Todo], jobs: int, go_on: Callable[[], bool] = lambda: True
@@ -94,6 +99,8 @@ class WorkerPool:
 
     def finished(self) -> Iterator[tuple[Todo, AssetOutcome | None]]:
         """What came in, waiting a moment for it."""
+        from multiprocessing.connection import wait
+
         busy = [worker for worker in self._workers if worker.todo is not None]
         started = time.monotonic()
         ready = wait([worker.pipe for worker in busy], _LOOK_S)

@@ -12,25 +12,20 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from qc_plugin.asset.check_one import AssetChecker, quarantine
-from qc_plugin.asset.fetched import RESERVE_BYTES
 from qc_plugin.asset.finished import finished_entry
 from qc_plugin.asset.keys import RunKeys, rules_of
 from qc_plugin.asset.parts import ReportParts
-from qc_plugin.asset.report_store import ReportStore
 from qc_plugin.batch.entries import entry_of, pending, reused
 from qc_plugin.batch.gone import forget_gone, if_complete
 from qc_plugin.batch.ledger import Ledger
 from qc_plugin.batch.plan import Plan, Shard, Todo, key_of, make_plan
 from qc_plugin.batch.pool import default_jobs, run_isolated
-from qc_plugin.batch.shard_manifest import write_manifest
 from qc_plugin.batch.walk import check_places
 from qc_plugin.errors import CODES_WORST_FIRST, QcError, TemporaryError, UsageError
 from qc_plugin.extensions.installed import packages
-from qc_plugin.files import make_folder, sweep
+from qc_plugin.files import RESERVE_BYTES, make_folder, sweep
 from qc_plugin.report.layout import LEDGER, adopt
 from qc_plugin.store.address import Address
-from qc_plugin.store.s3 import S3
 
 if TYPE_CHECKING:
     from qc_plugin.asset.outcome import AssetOutcome
@@ -101,6 +96,8 @@ class ScanResult:
 
 def check(place: Place, config: RunConfig) -> AssetOutcome:
     """Check one asset in this process and write its report. UsageError for a missing file or a folder."""
+    from qc_plugin.asset.check_one import AssetChecker
+
     return AssetChecker(config).process(_one(place), None)
 
 
@@ -111,6 +108,8 @@ def _one(place: Place) -> Path | Listed:
         if place.is_dir():
             raise UsageError(f"{place}: is a folder; use `qc-plugin scan {place}` for many assets")
         return place
+    from qc_plugin.store.s3 import S3
+
     found = S3().find(place)
     if found is None:
         raise UsageError(f"{place}: no such object; check the key, or use `qc-plugin scan {place}` for many")
@@ -192,8 +191,12 @@ def _scan(
                 progress(outcome, result.verdicts.total(), n_all)
     result.n_left = n_all - result.verdicts.total()
     if options.shard.of > 1 or config.store is not None:
+        from qc_plugin.batch.shard_manifest import write_manifest
+
         manifest = write_manifest(config.reports, options.shard, plan, ledger, complete=not result.n_left)
         if config.store is not None:
+            from qc_plugin.asset.report_store import ReportStore
+
             ReportStore(config).put_file(manifest)
     return result
 
@@ -265,6 +268,8 @@ def _again(item: Todo, config: RunConfig, workers: _Workers) -> tuple[Todo, Asse
         if outcome is not None:
             return item, outcome
         item = item.after_death()
+    from qc_plugin.asset.check_one import quarantine
+
     return item, quarantine(item.path, config)
 
 

@@ -10,12 +10,12 @@ from qc_plugin.batch.found import Found, LeftOut, Skipped, empty, unreadable
 from qc_plugin.batch.leftovers import Leftovers
 from qc_plugin.errors import TemporaryError, UsageError
 from qc_plugin.store.address import Address, absolute
-from qc_plugin.store.s3 import S3
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from qc_plugin.store.address import Place
+    from qc_plugin.store.s3 import S3
 
 Met = Found | LeftOut | Skipped
 
@@ -41,6 +41,8 @@ def walk(places: Sequence[Place], *, but: Sequence[Place] = (), ignore: Sequence
         yield from _or_empty(root, (each for each in met if each.path not in by_hand))
     addresses = dict.fromkeys(place for place in places if isinstance(place, Address))
     if addresses:
+        from qc_plugin.store.s3 import S3
+
         store, ours = S3(), [place for place in but if isinstance(place, Address)]
         for address in (a for a in addresses if not any(_holds(other, a) for other in addresses)):
             yield from _or_empty(address, _in_store(store, address, ours, leftovers))

@@ -7,21 +7,23 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qc_plugin.asset.check_one import AssetChecker
 from qc_plugin.errors import QcError, named
 from qc_plugin.store.address import place_of
-from qc_plugin.store.s3 import Listed
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
+    from qc_plugin.asset.check_one import AssetChecker
     from qc_plugin.config import RunConfig
+    from qc_plugin.store.s3 import Listed
 
 _MAY_GROW_BYTES = 512 << 20
 
 
 def serve(pipe: Connection, config: RunConfig) -> None:
     """Check what comes over `pipe` until it closes. A broken setup is told once, as `fatal`."""
+    from qc_plugin.asset.check_one import AssetChecker  # here: the owner of the pool needs none of it
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: our owner decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     growth = _Growth()
@@ -59,6 +61,8 @@ def _place(text: str, state: str) -> Path | Listed:
     place = place_of(text)
     if isinstance(place, Path):
         return place
+    from qc_plugin.store.s3 import Listed
+
     etag, _, n_bytes = state.rpartition(" ")
     return Listed(place, etag, int(n_bytes or 0))
 

@@ -36,7 +36,7 @@ class StubChecker(work.AssetChecker):
 
 
 def serve(pipe, config):
-    worker.AssetChecker = StubChecker
+    work.AssetChecker = StubChecker
     worker.serve(pipe, config)
 
 
