@@ -1,12 +1,17 @@
 """The house rules that imports must obey."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from qc_plugin.batch import run
+from qc_plugin.config import RunConfig
+from tests.faults.stub_worker import asset, in_process
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORTING = ("openvino", "openvino_telemetry", "onnxruntime")
@@ -93,19 +98,39 @@ NOT_TO_TALK = (
     "command", [["--help"], ["--version"], ["scan", "--help"], ["config", "show"], ["rules", "list"]]
 )
 def test_a_command_that_only_talks_loads_nothing_heavy(command, tmp_path):
+    _without(NOT_TO_TALK, command, tmp_path)
+
+
+def test_a_rescan_of_finished_assets_loads_nothing_heavy(tmp_path):
+    """Workers, reports and stores are for what is to be done; a night in which nothing came asks for none."""
+    for n in range(3):
+        asset(tmp_path / f"in/{n}.png")
+    config = RunConfig(reports=tmp_path / "out", sheet=False, stills=False, rules="artwork")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "run_isolated", in_process)
+        assert run.scan([tmp_path / "in"], config).verdicts.total() == 3
+    command = ["scan", "in", "--reports", "out", "--rules", "artwork", "--no-sheet"]
+    told = _without((*NOT_TO_TALK, "multiprocessing"), command, tmp_path)
+    assert "3 were done already" in told.stderr
+    assert [json.loads(line)["reused"] for line in told.stdout.splitlines()] == [True] * 3
+
+
+def _without(modules, command, folder):
+    """Run the command in `folder`; none of `modules` may be loaded by it."""
     code = (
         "import sys\n"
         f"sys.argv = ['qc-plugin', *{command!r}]\n"
         "from qc_plugin.cli.main import main\n"
         "try: main()\n"
         "except SystemExit as end: assert not end.code, end.code\n"
-        f"loaded = [name for name in {NOT_TO_TALK!r} if name in sys.modules]\n"
+        f"loaded = [name for name in {modules!r} if name in sys.modules]\n"
         "assert not loaded, loaded\n"
     )
     result = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
+    return result
 
 
 def test_runtimes_that_report_their_use_are_imported_by_one_module():
