@@ -5,7 +5,9 @@ import pytest
 
 from qc_plugin.scoring.asset_findings import read_in_part
 from qc_plugin.scoring.evaluate import judge_asset, judge_frame
+from qc_plugin.scoring.verdict import verdict_facts
 from qc_plugin.types import FrameRank
+from qc_plugin.types.measures import ASSET_FACTS
 from qc_plugin.types.summary import count_frames, worst_first
 from tests.unit.scoring.made_up import frame, rules_of
 
@@ -208,6 +210,10 @@ def test_row_55_each_condition_of_the_verdict_block_has_a_sentence(
     of_asset = [f for f in findings if f.rule_id.startswith("asset:")]
     assert [f.text for f in of_asset] == ([text] if text else [])
     assert {f.action for f in of_asset} == ({verdict} if text else set())
+
+
+def test_the_facts_of_an_asset_are_those_of_the_table():
+    assert tuple(verdict_facts([], [], [], [])) == ASSET_FACTS
 
 
 def test_hours_of_errors_are_written_out(tmp_path):
