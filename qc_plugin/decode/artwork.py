@@ -90,6 +90,8 @@ def _open(path: str | Path, limits: Limits) -> Iterator[_Opened]:
             stack.enter_context(image)
         limits.check_size(*image.size, path)
         opened = _Opened(image, _with_bits(said, image), notes=notes)
+        with naming_errors(path):
+            _load_before_exif(image)
         _look_at_header(opened)
         yield opened
 
@@ -123,6 +125,15 @@ def _with_bits(said: Stated, image: Image.Image) -> Stated:
     """`said` with the bits a sample of a TIFF, which its tags have."""
     bits = image.tag_v2.get(BITS) if image.format == "TIFF" else None  # type: ignore[attr-defined]
     return said if bits is None else replace(said, bits=max(bits) if isinstance(bits, tuple) else int(bits))
+
+
+def _load_before_exif(image: Image.Image) -> None:
+    """Decode a PNG that Pillow decodes to find EXIF behind the picture.
+
+    Done there, damage to the picture would pass for damage to the EXIF, and what was decoded so far for all.
+    """
+    if image.format == "PNG" and "exif" not in image.info:
+        image.load()
 
 
 def _look_at_header(opened: _Opened) -> None:

@@ -37,13 +37,16 @@ def settle(image: Image.Image, limits: Limits) -> str:
     """Turn `image` to the picture that is to be judged, and the note on the others; "" for a single one.
 
     The largest one, and of equally large ones the first that is not blank: title pages and fades begin plain.
-    Decodes those that it looks at.
+    Decodes those that it looks at. Raises what Pillow does when the one that is left is damaged.
     """
     n_all = count(image)
     if n_all == 1:
         return _of_mpo(image)
     order = _by_size(image, n_all, limits)
-    chosen = next((n for n in order[:_LOOKED_AT] if not _is_plain(image, n)), order[0])
+    broken: dict[int, Exception] = {}
+    chosen = next((n for n in order[:_LOOKED_AT] if not _is_plain(image, n, broken)), order[0])
+    if chosen in broken:  # decoded again, what came of it would pass for all
+        raise broken[chosen]
     image.seek(chosen)
     what = "animated" if image.format != "TIFF" else "several pictures"
     if chosen == 0:
@@ -71,13 +74,14 @@ def _by_size(image: Image.Image, n_all: int, limits: Limits) -> list[int]:
     return [n for n, area in enumerate(areas) if area == most]
 
 
-def _is_plain(image: Image.Image, n: int) -> bool:
-    """Whether picture `n` is one plain tone, or damaged, which is worth no more."""
+def _is_plain(image: Image.Image, n: int, broken: dict[int, Exception]) -> bool:
+    """Whether picture `n` is one plain tone, or damaged (then it is in `broken`), which is worth no more."""
     try:
         image.seek(n)
         image.load()
         small = image.convert("RGBA")
-    except PILLOW_ERRORS:
+    except PILLOW_ERRORS as error:
+        broken[n] = error
         return True
     small.thumbnail((_SAMPLE_PX, _SAMPLE_PX), Image.Resampling.BOX)
     values = np.asarray(small)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from PIL import Image, UnidentifiedImageError
 
-from qc_plugin.decode.still_kind import kind_of
+from qc_plugin.decode.still_kind import is_of_rare_compression, kind_of
 from qc_plugin.errors import LimitExceeded, QcError, UnsupportedAsset
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ PILLOW_ERRORS: Final = (
     NotImplementedError,
 )
 # Words by which Pillow and its libraries say that they know the format but not this kind of it.
-_UNSUPPORTED: Final = ("unsupported", "not implemented", "not supported", "decoder error -2")
+_UNSUPPORTED: Final = ("unsupported", "not implemented", "not supported")
+_FAILED: Final = "decoder error -2"  # that a library failed: at damage, and at a compression of TIFF it lacks
 
 
 @contextlib.contextmanager
@@ -69,7 +70,8 @@ def _unidentified(path: str | Path) -> str:
 
 def _broken(path: str | Path, error: Exception) -> str:
     name, told = Path(path).name, f"{error}".strip()
-    if any(word in told.lower() for word in _UNSUPPORTED):
+    lacks = _FAILED in told and is_of_rare_compression(path)
+    if lacks or any(word in told.lower() for word in _UNSUPPORTED):
         kind = kind_of(path) or f"kind of {Path(path).suffix.lstrip('.').upper() or 'picture'} ({told})"
         return f"{name} is a {kind}, which is not read: export it as JPEG or PNG."
     return f"{name} is damaged ({type(error).__name__}: {error}): transfer or export it again."

@@ -11,6 +11,8 @@ _COMPRESSIONS: Final = {
     6: "old JPEG", 32809: "ThunderScan", 32946: "Deflate", 34676: "SGI LogLuv", 34677: "SGI LogLuv",
     34712: "JPEG 2000", 34887: "LERC", 34925: "LZMA", 50000: "ZSTD", 50001: "WebP", 52546: "JPEG XL",
 }  # fmt: skip
+# None, CCITT, LZW, JPEG, Deflate (both numbers), PackBits: whatever fails in these is damage.
+_COMMON: Final = frozenset({1, 2, 3, 4, 5, 7, 8, 32773, 32946})
 _COLOURS: Final = {
     0: "grey", 1: "grey", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr", 8: "Lab",
     32844: "LogL", 32845: "LogLuv",
@@ -34,6 +36,11 @@ def kind_of(path: str | Path) -> str:
     colour = _COLOURS.get(tags.get(_PHOTOMETRIC, (1,))[0], "multi-channel")
     planes = " of separate planes" if is_planar(tags) else ""
     return f"{bits}-bit {form}{colour} TIFF{planes}"
+
+
+def is_of_rare_compression(path: str | Path) -> bool:
+    """Whether a file is a TIFF compressed in a way that not every build of the libraries reads."""
+    return tiff_tags(path).get(_COMPRESSION, (1,))[0] not in _COMMON
 
 
 def is_planar(tags: dict[int, tuple[int, ...]]) -> bool:

@@ -11,7 +11,7 @@ from qc_plugin.decode import load_artwork
 from qc_plugin.decode.alpha import BACKDROP
 from qc_plugin.decode.limits import STRICT
 from qc_plugin.errors import LimitExceeded, UnsupportedAsset
-from tests.support.corpora import corpus_file
+from tests.support.corpora import CORPORA, corpus_file
 from tests.support.stills import grey_png, png_chunk, tiff, with_chunk, with_code_points
 
 DATA = Path(__file__).resolve().parents[2] / "data"
@@ -336,3 +336,49 @@ def test_a_later_picture_that_is_cut_off_costs_no_more_than_itself(tmp_path, nam
         assert name != "a.gif", error  # noqa: PT017 - the first picture of a GIF is whole
     else:
         assert frame.rgb.shape == (48, 64, 3)
+
+
+# --- damage to the picture itself -----------------------------------------------------------------------
+
+
+def _noise(size):
+    return Image.fromarray(np.random.default_rng(0).integers(0, 255, (*size[::-1], 3), np.uint8))
+
+
+@pytest.mark.parametrize("kind", ["single", "animated", "interlaced"])
+def test_a_png_whose_picture_breaks_off_is_refused_and_not_judged_by_its_beginning(tmp_path, kind):
+    path = tmp_path / "broken.png"
+    more = {"save_all": True, "append_images": [_noise((120, 90))]} if kind == "animated" else {}
+    _noise((120, 90)).save(path, **more)
+    data = bytearray(path.read_bytes())
+    middle = data.index(b"IDAT") + 16_000
+    data[middle : middle + 200] = bytes(200)
+    if kind == "interlaced":
+        data[28] = 1  # the flag alone: the stream is another one then
+    path.write_bytes(data)
+    with pytest.raises(UnsupportedAsset, match="damaged"):
+        load_artwork(path)
+
+
+@pytest.mark.parametrize("compression", ["tiff_adobe_deflate", "tiff_lzw", "jpeg"])
+def test_a_tiff_whose_largest_page_is_damaged_is_refused(tmp_path, compression):
+    path = tmp_path / "pages.tif"
+    pages = [Image.new("RGB", (40, 30), "red"), _noise((120, 90))]
+    pages[0].save(path, save_all=True, append_images=pages[1:], compression=compression)
+    data = bytearray(path.read_bytes())
+    with Image.open(path) as image:
+        image.seek(1)
+        start, length = image.tag_v2[273][0], image.tag_v2[279][0]
+    data[start : start + length // 2] = bytes(length // 2)
+    path.write_bytes(data)
+    with pytest.raises(UnsupportedAsset, match="damaged"):
+        load_artwork(path)
+
+
+@pytest.mark.real
+def test_a_broken_png_of_others_is_refused():
+    path = CORPORA.parents[1] / "data" / "images-odd" / "pil_broken_data_stream.png"
+    if not path.is_file():
+        pytest.skip(f"no {path}: set QC_SHARED_DATA")
+    with pytest.raises(UnsupportedAsset, match="damaged"):
+        load_artwork(path)
