@@ -34,7 +34,7 @@ def made_pages(docs: Path) -> dict[str, str]:
 
 def options_page() -> str:
     """All commands with their help, arguments and options, as Markdown."""
-    app = typer.main.get_command(import_module("qc_plugin.cli.main").app)
+    app = typer.main.get_command(import_module("qc_plugin.cli.main").app_for())
     head = "# Options\n\nMade from the commands themselves; `--help` says the same.\n"
     return "\n".join([head, *(_section(name, command) for name, command in commands(app))])
 

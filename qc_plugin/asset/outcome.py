@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +44,8 @@ class AssetOutcome:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for a pipe or a ledger."""
-        plain = asdict(self)
-        return {k: os.fspath(v) if isinstance(v, Path) else v for k, v in plain.items()}
+        plain = ((each.name, getattr(self, each.name)) for each in fields(self))  # `asdict` copies deeply
+        return {name: os.fspath(v) if isinstance(v, Path) else v for name, v in plain}
 
     @classmethod
     def of_json(cls, plain: Mapping[str, Any]) -> AssetOutcome:

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Trained networks. Example: qc-plugin engines verify")
 
+
+def register(main: typer.Typer) -> None:
+    """Add the commands of this file."""
+    main.add_typer(app, name="engines")
+
+
 Names = Annotated[Optional[list[str]], typer.Argument(help="Names or folders; all shipped ones by default.")]
 Target = Annotated[
     str, typer.Option(help="auto (this GPU, else portable), portable, or sm_86,sm_89,sm_120 and so on.")

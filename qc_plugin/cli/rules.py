@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Rule sets. Example: qc-plugin rules lint house.yaml")
 
 
+def register(main: typer.Typer) -> None:
+    """Add the commands of this file."""
+    main.add_typer(app, name="rules")
+
+
 @app.callback()
 def _with_packages() -> None:
     """Let rules name the measures of installed packages."""

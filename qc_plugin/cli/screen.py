@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -37,9 +36,8 @@ _QUIET_S = 30.0  # without a terminal: one line this often, so that logs show li
 
 def outcome_json(outcome: AssetOutcome) -> dict[str, Any]:
     """One asset as a JSON object; keys are only ever added."""
-    plain = asdict(outcome) | {"schema": "qc.outcome/1", "exit_code": outcome.ends_with}
-    plain["report"] = outcome.address or outcome.report
-    return {k: str(v) if k in ("report", "sheet") and v is not None else v for k, v in plain.items()}
+    plain = outcome.as_json() | {"schema": "qc.outcome/1", "exit_code": outcome.ends_with}
+    return plain | ({"report": outcome.address} if outcome.address else {})
 
 
 def print_outcome(outcome: AssetOutcome, *, as_json: bool) -> None:

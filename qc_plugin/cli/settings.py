@@ -13,6 +13,11 @@ app = typer.Typer(
 )
 
 
+def register(main: typer.Typer) -> None:
+    """Add the commands of this file."""
+    main.add_typer(app, name="config")
+
+
 @app.callback()
 def _group() -> None: ...
 

@@ -10,10 +10,10 @@ import yaml
 from typer.main import get_command
 
 from qc_plugin.batch.plan import Shard
-from qc_plugin.cli.main import app
+from qc_plugin.cli.main import app_for
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
-SCAN = {word for option in get_command(app).commands["scan"].params for word in option.opts}
+SCAN = {word for option in get_command(app_for(["scan"])).commands["scan"].params for word in option.opts}
 
 
 def job():

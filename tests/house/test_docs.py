@@ -11,7 +11,7 @@ import typer
 
 from qc_plugin import errors
 from qc_plugin.asset.outcome import VERDICT_CODES
-from qc_plugin.cli.main import _WRONG_CALL, app
+from qc_plugin.cli.main import _FILES, _WRONG_CALL, app_for
 from qc_plugin.config import RunConfig
 from qc_plugin.exchange.formats import EXPORTS
 from qc_plugin.extensions import Hooks
@@ -28,7 +28,7 @@ from qc_plugin.types.measures import MEASURES
 from tests.support.fake_report import fake_report
 from tests.support.pages import ROOT, all_pages, anchors, links, made, quoted_lines, site_pages
 
-TREE = typer.main.get_command(app)  # once: it takes typer a tenth of a second
+TREE = typer.main.get_command(app_for())  # once: it takes typer a tenth of a second
 COMMANDS = dict(made().commands(TREE))
 STOPPED = {130, 143}
 
@@ -62,6 +62,14 @@ def test_every_option_is_on_the_made_page(name):
 def test_help_begins_with_an_example_of_that_command(name):
     example = COMMANDS[name].help.splitlines()[0]
     assert example.startswith(f"Example: {name}")
+
+
+def test_a_call_makes_the_commands_of_its_file_and_no_others():
+    for names in _FILES.values():
+        for word in names:
+            assert list(typer.main.get_command(app_for(["--help", word])).commands) == list(names)
+    assert set(TREE.commands) == {name for names in _FILES.values() for name in names}
+    assert list(typer.main.get_command(app_for(["scam"])).commands) == list(TREE.commands)
 
 
 def test_every_exit_code_has_its_line():

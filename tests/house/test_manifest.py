@@ -7,7 +7,7 @@ from typing import get_args
 import yaml
 
 import qc_plugin
-from qc_plugin.cli.main import app
+from qc_plugin.cli.main import app_for
 from qc_plugin.config import RunConfig
 from qc_plugin.host.event import EventSettings
 from qc_plugin.host.outbox import SECRET
@@ -37,7 +37,7 @@ def test_every_command_it_names_is_there():
     manifest = create().manifest
     module, name = manifest["entry"]["python"].split(":")
     assert getattr(import_module(module), name) is create
-    commands = {c.name or c.callback.__name__ for c in app.registered_commands}
+    commands = {c.name or c.callback.__name__ for c in app_for().registered_commands}
     for command in (manifest["entry"]["exec"], *(task["exec"] for task in manifest["tasks"])):
         assert command[0] == "qc-plugin"
         assert command[1] in commands
