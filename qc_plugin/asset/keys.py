@@ -9,10 +9,10 @@ from qc_plugin.errors import exit_code_of, sentence_of
 from qc_plugin.extensions.installed import packages
 from qc_plugin.inference.spec import load_spec
 from qc_plugin.rulesets.ruleset import RuleSet, load_rules
-from qc_plugin.types import Asset, AssetReport, Coverage, EngineUse, Provenance
 
 if TYPE_CHECKING:
     from qc_plugin.config import RunConfig
+    from qc_plugin.types import Asset, AssetReport, EngineUse, Provenance
 
 SEGMENTER = "motion_blur"
 
@@ -55,6 +55,8 @@ def keys_for(config: RunConfig, asset_id: str, rules: RuleSet) -> Keys:
 
 def error_report(asset: Asset, error: Exception, config: RunConfig, rules: RuleSet) -> AssetReport:
     """Report of an asset that could not be checked: no rows, and one sentence that says why."""
+    from qc_plugin.types import AssetReport, Coverage
+
     keys = keys_for(config, asset.id, rules)
     return AssetReport(
         asset=asset,
@@ -76,6 +78,7 @@ def error_report(asset: Asset, error: Exception, config: RunConfig, rules: RuleS
 def provenance(config: RunConfig, rules: RuleSet, keys: Keys, engines: tuple[EngineUse, ...]) -> Provenance:
     """How the numbers came about."""
     from qc_plugin import __version__
+    from qc_plugin.types import Provenance
 
     return Provenance(
         plugin_version=__version__,

@@ -205,9 +205,6 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.parent.name for path in folder.glob("*/engine.yaml"))
 
 
-_parsed = lru_cache(maxsize=32)(parse)  # asked for with every asset; nobody changes what it gives
-
-
 def load_spec(name_or_folder: str | Path) -> EngineSpec:
     """Read the contract of a shipped or imported engine (by name) or of any (by the path of its folder).
 
@@ -216,10 +213,18 @@ def load_spec(name_or_folder: str | Path) -> EngineSpec:
     """
     path = _engine_folder(name_or_folder) / "engine.yaml"
     try:
-        content = path.read_bytes()
-        value = _parsed(content.decode("utf-8"))
+        status = path.stat()
+        return _read(path, status.st_mtime_ns, status.st_size)
     except OSError as error:
         raise EngineError(f"{path}: cannot be read ({error.strerror}); {_FIX}") from error
+
+
+@lru_cache(maxsize=32)  # asked for with every asset; a contract never changes once it is read
+def _read(path: Path, _mtime_ns: int, _n_bytes: int) -> EngineSpec:
+    """The contract in the file at `path` in this state. Raises OSError, and EngineError for what it says."""
+    content = path.read_bytes()
+    try:
+        value = parse(content.decode("utf-8"))
     except ValueError as error:  # UnicodeDecodeError too
         raise EngineError(f"{path}: is not valid YAML: {error}") from error
     try:

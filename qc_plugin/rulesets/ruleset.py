@@ -207,7 +207,9 @@ def resolve(joined: Joined) -> tuple[ResolvedRules | None, list[Fault]]:
         faults += (_shape_fault(joined, dict(each), start) for each in error.errors(include_url=False))
     else:
         faults += check_meaning(resolved, joined.data)
-        params = {**_default_limits(), **resolved.params}
+        own = resolved.params
+        limits = own if all(name in own for name in LIMIT_PARAMS) else {**_default_limits(), **own}
+        params = {name: limits[name] for name in LIMIT_PARAMS if name in limits} | own
         resolved = resolved.model_copy(update={"params": params})
     return resolved, _in_order(faults, joined)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +75,8 @@ def file_path(uri: str) -> Path:
     if rest.startswith("//"):
         host, slash, path = rest[2:].partition("/")
         rest = slash + path
+    import socket
+
     if host.lower() not in ("", "localhost", socket.gethostname().lower()):
         raise UsageError(
             f"{uri}: names a file of the machine `{host}`; mount it here and give file:///path or the path"

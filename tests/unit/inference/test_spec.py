@@ -184,3 +184,16 @@ def test_every_shipped_engine_is_whole():
         assert {i.name for i in content.graph.input} == {t.name for t in spec.inputs}
         assert {o.name for o in content.graph.output} >= {t.name for t in spec.outputs}
         assert spec.model.opset in (None, content.opset_import[0].version)
+
+
+def test_a_contract_is_read_once_as_long_as_its_file_is_the_same(tmp_path):
+    folder = write_engine(tmp_path / "tiny")
+    spec = load_spec(folder)
+    assert load_spec(str(folder)) is spec
+    edit(folder, lambda d: d.update(version="9.9.9-other"))
+    changed = load_spec(folder)
+    assert changed.version == "9.9.9-other"
+    assert changed.digest != spec.digest
+    (folder / "engine.yaml").unlink()
+    with pytest.raises(EngineError, match="cannot be read"):
+        load_spec(folder)
