@@ -170,7 +170,7 @@ def write_ebu(report: AssetReport) -> str:
             items, "Item", id=each.rule, ebuItem=tags.get(each.rule), type="check", status=each.outcome,
             severity=each.severity, measure=each.measure,
         )  # fmt: skip
-        for finding in each.findings if each.outcome in ("fail", "borderline") else ():
+        for finding in (f for f in each.findings if f.out_of_limits):
             child(
                 item, "Occurrence", finding.text, start=f"{finding.start_s:.3f}", end=f"{finding.end_s:.3f}",
                 frame=finding.frame_index, value=finding.value, limit=finding.limit,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict
 
-from qc_plugin.pages.sheet_choice import SHOWN_OUTCOMES, fair_shares
+from qc_plugin.pages.sheet_choice import fair_shares
 from qc_plugin.pages.sheet_view import asset_name
 from qc_plugin.report.text import plain_text
 
@@ -50,7 +50,7 @@ def suggested(row: FrameRow) -> Decision:
 
 def is_flagged(row: FrameRow) -> bool:
     """Whether a rule that leads to something speaks against this frame."""
-    return any(f.outcome in SHOWN_OUTCOMES and f.action != "accept" for f in row.judgement.findings)
+    return any(f.out_of_limits and f.action != "accept" for f in row.judgement.findings)
 
 
 def candidates(report: AssetReport) -> tuple[FrameRow, ...]:

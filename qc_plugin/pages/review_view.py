@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from qc_plugin.pages.outline import outlines
 from qc_plugin.pages.review_choice import DecisionRecord, candidates, closest, record_of, suggested
 from qc_plugin.pages.sheet_cards import frame_size, region_box
-from qc_plugin.pages.sheet_choice import SHOWN_OUTCOMES
 from qc_plugin.pages.sheet_images import shrink_jpeg
 from qc_plugin.pages.sheet_scale import Scale, scale_of
 from qc_plugin.pages.sheet_timeline import sentence_of
@@ -25,6 +24,7 @@ from qc_plugin.pages.sheet_words import (
     region_name,
 )
 from qc_plugin.types import DECISION_ORDER
+from qc_plugin.types.summary import worst_first
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -153,7 +153,7 @@ def _reasons(items: Sequence[Item]) -> tuple[Choice, ...]:
 
 def _item(asset: ReviewAsset, n: int, row: FrameRow, quota: int) -> Item:
     report, pictures, index = asset.report, asset.pictures, row.score.frame_index
-    shown = [f for f in sorted(row.judgement.findings, key=_worst_first) if f.outcome in SHOWN_OUTCOMES]
+    shown = [finding for finding in worst_first(row.judgement.findings) if finding.out_of_limits]
     against = [f for f in shown if f.action != "accept"]
     time = moment(report.media, row.score.pts_s) if report.asset.kind == "video" else ""
     name = asset_name(report)
@@ -179,7 +179,10 @@ def _item(asset: ReviewAsset, n: int, row: FrameRow, quota: int) -> Item:
         reasons=tuple(dict.fromkeys(f.rule_id for f in against)) or (RANKED,),
         closeness=min(call[0], _FAR) if call else _FAR,
         closeness_text=_closeness_text(report, call),
-        badness=(-DECISION_ORDER.index(row.judgement.decision), -max(map(_beyond, against), default=0.0)),
+        badness=(
+            -DECISION_ORDER.index(row.judgement.decision),
+            -max((f.beyond for f in against), default=0.0),
+        ),
         boxes=tuple(box for f in against if (box := region_box(row, f)) is not None),
         href=_href(shrink_jpeg(frame, quota) if frame else None, "jpeg"),
         heat_href=_href(pictures.heat.get(index), "png"),
@@ -200,18 +203,6 @@ def _why(report: AssetReport, finding: Finding) -> Why:
         region=region_name(finding),
         scale=scale_of(finding, measure_of(report, finding.measure)),
     )
-
-
-def _worst_first(finding: Finding) -> tuple[int, int, float]:
-    return (
-        -DECISION_ORDER.index(finding.action),
-        SHOWN_OUTCOMES.index(finding.outcome) if finding.outcome in SHOWN_OUTCOMES else 9,
-        -_beyond(finding),
-    )
-
-
-def _beyond(finding: Finding) -> float:
-    return abs((finding.value or 0.0) - (finding.limit or 0.0))
 
 
 def _closeness_text(report: AssetReport, call: tuple[float, float, Finding] | None) -> str:

@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 
 from qc_plugin.pages.sheet_choice import (
-    SHOWN_OUTCOMES,
     FindingGroup,
     finding_groups,
     frame_of_finding,
@@ -209,7 +208,7 @@ def _height_over_width(crop: Crop) -> float:
 def _reason(row: FrameRow, rows: tuple[FrameRow, ...]) -> str:
     """What is against a pick, if anything is, and what it has more of than the other picks."""
     parts = row.rank.score_parts
-    bad = any(f.outcome in SHOWN_OUTCOMES for f in row.judgement.findings)
+    bad = any(f.out_of_limits for f in row.judgement.findings)
     start = f"{sentence_of(row)}. " if bad else ""
     ahead = {name: value - _mean_part(rows, name) for name, value in parts.items()}
     if not parts or len(rows) < 2:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 MAX_PICKS = 20
 MAX_CARDS = 24
 _MAX_NOTES = 2  # cards of a rule that leads to nothing: worth knowing, not worth the room of others
-SHOWN_OUTCOMES = ("fail", "borderline")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +112,7 @@ def fair_shares(sizes: list[int], most: int) -> list[int]:
 
 def _is_better(row: FrameRow, rule_id: str) -> bool:
     judgement = row.judgement
-    bad = any(f.rule_id == rule_id and f.outcome in SHOWN_OUTCOMES for f in judgement.findings)
+    bad = any(f.rule_id == rule_id and f.out_of_limits for f in judgement.findings)
     return judgement.decision == "accept" and judgement.excluded is None and not bad
 
 

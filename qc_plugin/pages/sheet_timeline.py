@@ -7,8 +7,8 @@ from itertools import groupby, pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
-from qc_plugin.pages.sheet_choice import SHOWN_OUTCOMES
 from qc_plugin.pages.sheet_words import DECISION_WORDS, axis_clock, counted, reason_words
+from qc_plugin.types import OUTCOME_ORDER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,9 +105,9 @@ def sentence_of(row: FrameRow) -> str:
     if row.judgement.excluded is not None:
         title, text = reason_words(row.judgement.excluded)
         return f"{title}: {text}" if text else title
-    bad = [f for outcome in SHOWN_OUTCOMES for f in row.judgement.findings if f.outcome == outcome]
+    bad = [finding for finding in row.judgement.findings if finding.out_of_limits]
     if bad:
-        return bad[0].text
+        return max(bad, key=lambda finding: OUTCOME_ORDER.index(finding.outcome)).text
     return reason_words(row.rank.unranked)[0] if row.rank.unranked else "Every rule passes"
 
 

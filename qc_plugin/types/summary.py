@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from qc_plugin.types.words import DECISION_ORDER, OUTCOME_ORDER
+from qc_plugin.types.words import DECISION_ORDER, OUTCOME_ORDER, SEVERITY_ORDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,12 +15,11 @@ if TYPE_CHECKING:
 # In front of the `rule_id` of what is said of the asset and not of a frame of it; no rule may be called so.
 OF_ASSET = "asset:"
 EXCLUDED = "excluded:"  # in front of the id of an exclude rule, wherever frames are counted
-_SEVERITIES = ("info", "warning", "error")
 
 
 def speaks_against(finding: Finding) -> bool:
     """Whether `finding` is told: it failed, is borderline, or leads to something although it passed."""
-    return finding.outcome in ("fail", "borderline") or finding.action != "accept"
+    return finding.out_of_limits or finding.action != "accept"
 
 
 def is_of_asset(finding: Finding) -> bool:
@@ -38,13 +37,12 @@ def badness(finding: Finding) -> tuple[int, int, int, bool, float, float]:
 
     A frame that shows the fault tells more than a count of such frames.
     """
-    beyond = abs((finding.value or 0.0) - (finding.limit or 0.0))
     return (
         DECISION_ORDER.index(finding.action),
-        _SEVERITIES.index(finding.severity),
+        SEVERITY_ORDER.index(finding.severity),
         OUTCOME_ORDER.index(finding.outcome),
         not is_of_asset(finding),
-        beyond,
+        finding.beyond,
         -finding.start_s,
     )
 

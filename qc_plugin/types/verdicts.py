@@ -44,6 +44,16 @@ class Finding:
     end_s: float = 0.0
     bands: Bands | None = None  # what the sheet draws `value` against
 
+    @property
+    def out_of_limits(self) -> bool:
+        """Whether the limit of `pass` was not kept: the rule failed, or is borderline."""
+        return self.outcome in ("fail", "borderline")
+
+    @property
+    def beyond(self) -> float:
+        """How far the value lies from the limit, in the unit of the measure; a missing one counts as 0."""
+        return abs((self.value or 0.0) - (self.limit or 0.0))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameJudgement:

@@ -1,4 +1,4 @@
-"""The words of verdicts and kinds, in their order."""
+"""The words of verdicts and kinds; each `_ORDER` goes from mild to bad."""
 
 from __future__ import annotations
 
@@ -14,3 +14,4 @@ Box = tuple[float, float, float, float]
 
 DECISION_ORDER: tuple[Decision, ...] = ("accept", "deblur", "review", "reject")
 OUTCOME_ORDER: tuple[Outcome, ...] = ("skip", "pass", "borderline", "fail")
+SEVERITY_ORDER: tuple[Severity, ...] = ("info", "warning", "error")
