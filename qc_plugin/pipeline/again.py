@@ -7,13 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from qc_plugin.decode.limits import PROFILES
-from qc_plugin.errors import AssetError
+from qc_plugin.errors import AssetError, UsageError
 from qc_plugin.isolation.looks import Wanted
 from qc_plugin.isolation.media import pictures_of
 from qc_plugin.isolation.samples import open_samples
 from qc_plugin.pipeline import Checked
+from qc_plugin.pipeline.measure import Engines, Measured, score_samples
 from qc_plugin.pipeline.repair import RepairEngines, deblurrer_of, repair_frame
-from qc_plugin.pipeline.seen import seen
+from qc_plugin.pipeline.sample import Sample, sampled
 from qc_plugin.stages.segment import BlurSegmenter
 from qc_plugin.stages.spool import PictureSpool
 
@@ -25,15 +26,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from qc_plugin.config import RunConfig
-    from qc_plugin.pipeline.seen import Seen
     from qc_plugin.rulesets.ruleset import RuleSet
-    from qc_plugin.types import Asset, AssetReport, Frame
+    from qc_plugin.types import Asset, AssetReport, FrameScore
 
 
-def frames_again(
-    asset: Asset, indices: Iterable[int], config: RunConfig, *, sample: str
-) -> Iterator[tuple[Frame, Seen]]:
-    """Those of the frames `indices` that can be decoded, in order, with what their motion says.
+def frames_again(asset: Asset, indices: Iterable[int], config: RunConfig, *, sample: str) -> Iterator[Sample]:
+    """Those of the frames `indices` that can be decoded, in order.
 
     `sample` is how the asset was sampled when it was measured. Raises AssetError as decoding does.
     """
@@ -41,9 +39,24 @@ def frames_again(
     wanted = Wanted(sample=sample, indices=tuple(sorted(set(indices))))
     limits = PROFILES[config.limits]
     with open_samples(asset, wanted, reader=config.reader, limits=limits, sandbox=config.sandbox) as samples:
-        for look in seen(samples.looks()):
-            if look.frame is not None:
-                yield look.frame, look
+        yield from sampled(samples.looks(), asset.kind)
+
+
+def frame_again(asset: Asset, index: int, config: RunConfig, *, sample: str) -> Sample:
+    """One frame as in `frames_again`. Raises UsageError when it cannot be decoded, AssetError."""
+    for found in frames_again(asset, [index], config, sample=sample):
+        return found
+    raise UsageError(f"{asset.path}: frame {index} could not be decoded again; check the asset again")
+
+
+def measured_again(asset: Asset, index: int, engines: Engines, config: RunConfig) -> FrameScore:
+    """The score of frame `index`, without what only the whole clip can tell (shots, tracks).
+
+    `config.sample` is how the asset was sampled. Raises as `frame_again`.
+    """
+    batch = [frame_again(asset, index, config, sample=config.sample)]
+    with PictureSpool() as pictures:
+        return score_samples(batch, engines.at_scale_of(asset.kind), Measured(pictures), config)[0]
 
 
 def checked_again(
@@ -61,8 +74,8 @@ def checked_again(
     """
     checked = Checked(report, PictureSpool())
     try:
-        for frame, look in frames_again(asset, indices, config, sample=report.provenance.sample):
-            checked.pictures.add(frame.index, frame.rgb, look.odds)
+        for found in frames_again(asset, indices, config, sample=report.provenance.sample):
+            checked.pictures.add(found.frame.index, found.frame.rgb, found.odds)
         _repair_again(checked, config, rules, repaired or {})
     except BaseException:
         checked.close()
@@ -80,7 +93,7 @@ def _repair_again(checked: Checked, config: RunConfig, rules: RuleSet, known: Ma
         if index in known and (there := _picture_at(known[index], config)) is not None:
             checked.repaired.add(index, there)
             continue
-        bench = bench or RepairEngines(_segmenter(config), partial(deblurrer_of, config))
+        bench = bench or RepairEngines(segmenter_of(config), partial(deblurrer_of, config))
         rgb, odds = checked.pictures.rgb(index), checked.pictures.odds(index)
         picture = repair_frame(row, rgb, bench, rules, odds=odds)[1]
         if picture is not None:
@@ -94,5 +107,6 @@ def _picture_at(path: Path, config: RunConfig) -> NDArray[np.uint8] | None:
     return None
 
 
-def _segmenter(config: RunConfig) -> BlurSegmenter:
+def segmenter_of(config: RunConfig) -> BlurSegmenter:
+    """The blur engine of these settings. Raises EngineError."""
     return BlurSegmenter.load(backend=config.backend, precision=config.precision, threads=config.threads)

@@ -35,11 +35,9 @@ def extra_measures(config: RunConfig) -> tuple[Measure, ...]:
 def _frame(score: FrameScore, frame: Frame, extras: Sequence[ExtraMeasure], config: RunConfig) -> FrameScore:
     rgb = frame.rgb.view()
     rgb.flags.writeable = False  # the same pixels are scored, cut and written after it
-    height, width = rgb.shape[:2]
-    whole = (0.0, 0.0, float(width), float(height))
     of_frame = [e for e in extras if e.where in ("frame", "both")]
     of_region = [e for e in extras if e.where in ("region", "both")]
-    values, skipped = _take(of_frame, rgb, whole, config)
+    values, skipped = _take(of_frame, rgb, frame.box_xyxy, config)
     return replace(
         score,
         measures={**score.measures, **values},

@@ -16,11 +16,10 @@ from qc_plugin.isolation.looks import DecodedLook, Wanted
 from qc_plugin.isolation.samples import open_samples
 from qc_plugin.pipeline.extra import with_extra
 from qc_plugin.pipeline.place import inside_bars, place
-from qc_plugin.pipeline.seen import Sampled, seen
-from qc_plugin.scoring.measures import FrameFacts, MeasureLimits, score_frame
+from qc_plugin.pipeline.sample import Sample, sampled
+from qc_plugin.scoring.measures import score_frame
 from qc_plugin.signals.clipping import clipped_of_regions
 from qc_plugin.signals.damage import DamageCounter
-from qc_plugin.signals.optical_flow import judge_by_motion
 from qc_plugin.signals.sharpness import sharpness
 from qc_plugin.signals.technical import Bars, ShotDetector
 from qc_plugin.stages.ahead import Ahead
@@ -28,7 +27,7 @@ from qc_plugin.stages.detectors import Detectors
 from qc_plugin.stages.lost_faces import LostFaces
 from qc_plugin.stages.segment import BlurSegmenter
 from qc_plugin.stages.spool import PictureSpool
-from qc_plugin.types import Asset, BlurMap, DecodeStats, EngineUse, Frame, FrameScore, MediaInfo, Region
+from qc_plugin.types import Asset, BlurMap, DecodeStats, EngineUse, FrameScore, MediaInfo, Region
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -74,10 +73,11 @@ class Engines:
         segmenter = BlurSegmenter.load(backend=backend, precision=precision, threads=half)
         return cls(segmenter, found.result(), beside)
 
-    def look(self, frames: Sequence[Frame]) -> tuple[list[BlurMap], list[list[Region]]]:
-        """Blur map and regions of each frame."""
+    def look(self, batch: Sequence[Sample]) -> tuple[list[BlurMap], list[list[Region]]]:
+        """Blur map, judged by motion, and regions of each sample."""
+        frames = [sample.frame for sample in batch]
         regions = self.beside.submit(self.detectors.detect, frames)
-        return self.segmenter.segment(frames), regions.result()
+        return self.segmenter.segment(frames, [sample.odds for sample in batch]), regions.result()
 
     def at_scale_of(self, kind: AssetKind) -> Engines:
         """The same networks; in video, where many frames wait, regions are looked for at a smaller scale.
@@ -118,13 +118,12 @@ def measure_video(asset: Asset, engines: Engines, config: RunConfig, watch: Watc
     measured = Measured(PictureSpool())
     try:
         with _opened(asset, config) as samples:
-            with Ahead(_sampled(samples.looks(), asset.kind, shots, damage), AHEAD) as ahead:
+            with Ahead(sampled(_watched(samples.looks(), shots, damage), asset.kind), AHEAD) as ahead:
                 for batch in _batches(ahead, BATCH):
                     if watch is not None and not watch(_share_done(measured, samples.info)):
                         measured.stopped = True
                         break
-                    scores = score_samples(batch, engines, measured)
-                    measured.scores.extend(with_extra(scores, [s.frame for s in batch], config))
+                    measured.scores.extend(score_samples(batch, engines, measured, config))
             _note(measured, samples)
     except BaseException:
         measured.pictures.close()
@@ -158,10 +157,9 @@ def measure_artwork(
         raise TemporaryError(f"{asset.path}: stopped before it was scored; allow more time")
     measured = Measured(PictureSpool())
     with _opened(asset, config) as samples:
-        batch = list(_sampled(samples.looks(), asset.kind, ShotDetector(), DamageCounter()))
+        batch = list(sampled(samples.looks(), asset.kind))
         _note(measured, samples)
-    scores = with_extra(score_samples(batch, engines, measured), [s.frame for s in batch], config)
-    measured.scores = _inside(scores, measured)
+    measured.scores = _inside(score_samples(batch, engines, measured, config), measured)
     return measured
 
 
@@ -176,15 +174,14 @@ def _opened(asset: Asset, config: RunConfig) -> AbstractContextManager[Samples |
     )
 
 
-def _sampled(
-    looks: Iterable[DecodedLook], kind: AssetKind, shots: ShotDetector, damage: DamageCounter
-) -> Iterator[Sampled]:
-    """The frames to score; every other frame is seen by the shot detector only and never became RGB."""
-    for look in seen(looks):
+def _watched(
+    looks: Iterable[DecodedLook], shots: ShotDetector, damage: DamageCounter
+) -> Iterator[DecodedLook]:
+    """`looks` as they are: most frames are seen here only and never became RGB."""
+    for look in looks:
         shots.update(look.preview)
         damage.update(look.preview.pts_s, corrupt=look.corrupt, n_lost=look.n_lost)
-        if look.frame is not None:
-            yield Sampled.of(look.frame, look, kind)
+        yield look
 
 
 def _note(measured: Measured, samples: Samples | InProcess) -> None:
@@ -193,8 +190,8 @@ def _note(measured: Measured, samples: Samples | InProcess) -> None:
     measured.seconds["decode"] = samples.cpu_s
 
 
-def _batches(samples: Iterable[Sampled], size: int) -> Iterator[list[Sampled]]:
-    batch: list[Sampled] = []
+def _batches(samples: Iterable[Sample], size: int) -> Iterator[list[Sample]]:
+    batch: list[Sample] = []
     for sample in samples:
         batch.append(sample)
         if len(batch) == size:
@@ -204,42 +201,31 @@ def _batches(samples: Iterable[Sampled], size: int) -> Iterator[list[Sampled]]:
         yield batch
 
 
-def score_samples(batch: list[Sampled], engines: Engines, measured: Measured) -> list[FrameScore]:
+def score_samples(
+    batch: Sequence[Sample], engines: Engines, measured: Measured, config: RunConfig
+) -> list[FrameScore]:
     """All measures of a few frames; shots and tracks follow when the clip is known (`place`)."""
-    frames = [sample.frame for sample in batch]
     measured.bars.extend(sample.bars for sample in batch)
     with timed(measured.seconds, "networks"):
-        maps, found = engines.look(frames)
-    maps = [judge_by_motion(blur, sample.odds) for blur, sample in zip(maps, batch, strict=True)]
+        maps, found = engines.look(batch)
     with timed(measured.seconds, "measure"):
-        return [
+        scores = [
             _measure(sample, blur, measured.lost.carry(sample.frame, regions, blur, sample.phash), measured)
             for sample, blur, regions in zip(batch, maps, found, strict=True)
         ]
+    return with_extra(scores, [sample.frame for sample in batch], config)
 
 
-def _measure(sample: Sampled, blur: BlurMap, regions: list[Region], measured: Measured) -> FrameScore:
+def _measure(sample: Sample, blur: BlurMap, regions: list[Region], measured: Measured) -> FrameScore:
     frame = sample.frame
+    whole, *rest = sharpness(frame.rgb, [frame.box_xyxy, *(r.box_xyxy for r in regions)])
     height, width = frame.rgb.shape[:2]
-    whole, *rest = sharpness(
-        frame.rgb, [(0.0, 0.0, float(width), float(height)), *(r.box_xyxy for r in regions)]
-    )
     clipped = clipped_of_regions(sample.luma, sample.bars.area, regions, (width, height))
-    facts = FrameFacts(
-        index=frame.index,
-        pts=frame.pts,
-        time_base=frame.time_base,
-        pts_s=frame.pts_s,
-        duration_s=frame.duration_s,
-        width_px=width,
-        height_px=height,
+    measured.pictures.add(frame.index, frame.rgb, sample.odds)
+    return score_frame(
+        frame,
         technical=sample.technical,
         phash=sample.phash,
-    )
-    measured.pictures.add(frame.index, frame.rgb, sample.odds)
-    # No limits yet: what is stored must serve every rule set; `apply_limits` comes with the rules.
-    return score_frame(
-        facts,
         regions=regions,
         sharpness_frame=whole,
         measured_regions=[
@@ -247,7 +233,6 @@ def _measure(sample: Sampled, blur: BlurMap, regions: list[Region], measured: Me
             for sharp, share in zip(rest, clipped, strict=True)
         ],
         blur_map=blur,
-        limits=MeasureLimits(),
     )
 
 

@@ -15,9 +15,8 @@ import numpy as np
 
 from qc_plugin.pipeline.judge import as_stored
 from qc_plugin.scoring.evaluate import judge_measured
-from qc_plugin.scoring.measures import FrameFacts, MeasureLimits, apply_limits, score_frame
+from qc_plugin.scoring.measures import apply_limits, score_frame
 from qc_plugin.scoring.selection import rounded, select, selection_of
-from qc_plugin.signals.optical_flow import judge_by_motion
 from qc_plugin.signals.sharpness import sharpness
 from qc_plugin.stages.deblur import DeblurPatch, LocalDeblurrer
 from qc_plugin.stages.motion_paths import reblur
@@ -207,41 +206,27 @@ def _attempt(
     rules: RuleSet,
     odds: Odds | None,
 ) -> Attempt:
-    height, width = rgb.shape[:2]
-    boxes = boxes_of(score, asked, rules) or [(0.0, 0.0, float(width), float(height))]
+    frame = Frame(score.frame_index, score.pts_s, score.duration_s, rgb, score.pts, score.time_base)
+    boxes = boxes_of(score, asked, rules) or [frame.box_xyxy]
     patch = bench.deblurrer().repair(rgb, [_grown(box) for box in boxes])
-    blur = judge_by_motion(bench.segmenter.segment([_frame(score, patch.rgb)])[0], odds)
-    again = apply_limits(as_stored(_rescored(score, patch.rgb, blur)), rules.limits)
+    repaired = replace(frame, rgb=patch.rgb)
+    (blur,) = bench.segmenter.segment([repaired], [odds])
+    again = apply_limits(as_stored(_rescored(score, repaired, blur)), rules.limits)
     return Attempt(boxes, patch, again, judge_measured(again, rules))
 
 
-def _frame(score: FrameScore, rgb: Rgb) -> Frame:
-    return Frame(score.frame_index, score.pts_s, score.duration_s, rgb)
-
-
-def _rescored(score: FrameScore, rgb: Rgb, blur: BlurMap) -> FrameScore:
-    """`score` with blur and sharpness measured anew on the repaired picture, in the same regions."""
-    height, width = rgb.shape[:2]
+def _rescored(score: FrameScore, frame: Frame, blur: BlurMap) -> FrameScore:
+    """`score` with blur and sharpness measured anew on the repaired `frame`, in the same regions."""
     regions = [scored.region for scored in score.regions]
-    whole, *rest = sharpness(rgb, [(0.0, 0.0, float(width), float(height)), *(r.box_xyxy for r in regions)])
-    facts = FrameFacts(
-        index=score.frame_index,
-        pts=score.pts,
-        time_base=score.time_base,
-        pts_s=score.pts_s,
-        duration_s=score.duration_s,
-        width_px=width,
-        height_px=height,
+    whole, *rest = sharpness(frame.rgb, [frame.box_xyxy, *(r.box_xyxy for r in regions)])
+    new = score_frame(
+        frame,
         technical={},
         phash=score.phash,
-    )
-    new = score_frame(
-        facts,
         regions=regions,
         sharpness_frame=whole,
         measured_regions=[{"sharpness": value} for value in rest],
         blur_map=blur,
-        limits=MeasureLimits(),
     )
     pairs = {(r.region.kind, r.n): r for r in new.regions}
     return replace(

@@ -22,6 +22,7 @@ from qc_plugin.inference.select import open_session
 from qc_plugin.inference.session import Array, Session, check_range
 from qc_plugin.inference.spec import EngineSpec, load_spec
 from qc_plugin.signals.context import judge_by_the_rest
+from qc_plugin.signals.optical_flow import judge_by_motion
 from qc_plugin.signals.structure import structured
 from qc_plugin.stages import tiling
 from qc_plugin.stages.incoming import checked_rgb, runs_of_one_size
@@ -99,10 +100,13 @@ class BlurSegmenter:
         session = open_session(spec, backend=backend, precision=precision, threads=threads)
         return cls(session, long_side=long_side)
 
-    def __call__(self, rgb: NDArray[np.uint8]) -> BlurMap:
-        """Blur of one picture (H, W, 3) uint8 sRGB, maps at its size. Raises ValueError for anything else."""
+    def __call__(self, rgb: NDArray[np.uint8], odds: NDArray[np.float32] | None = None) -> BlurMap:
+        """Blur of one picture (H, W, 3) uint8 sRGB, maps at its size; `odds` as in `segment`.
+
+        Raises ValueError for any other picture.
+        """
         image = checked_rgb(rgb)
-        coarse = self.segment([Frame(0, 0.0, 0.0, image)])[0]
+        coarse = self.segment([Frame(0, 0.0, 0.0, image)], [odds])[0]
         height, width = image.shape[:2]
         probability, intensity, evidence = (
             enlarge(part, coarse.scale_xy, height, width)
@@ -112,10 +116,13 @@ class BlurSegmenter:
             coarse, probability=probability, intensity=intensity, evidence=evidence, scale_xy=(1.0, 1.0)
         )
 
-    def segment(self, frames: Sequence[Frame]) -> list[BlurMap]:
+    def segment(
+        self, frames: Sequence[Frame], odds: Sequence[NDArray[np.float32] | None] | None = None
+    ) -> list[BlurMap]:
         """Blur of each frame at engine resolution (one cell is `stride` analysis px), in the order given.
 
-        Frames of one size that follow each other run as one batch.
+        Frames of one size that follow each other run as one batch. `odds`: what the motion of each says, for
+        `signals.optical_flow.judge_by_motion`; without them each is judged alone.
         """
         result: list[BlurMap] = []
         for group in runs_of_one_size(frames, BATCH):
@@ -128,7 +135,8 @@ class BlurSegmenter:
                 self._blur_map(frame, tiling.crop(image, *scale.analysis), scale, part)
                 for frame, image, part in zip(group, images, maps, strict=True)
             ]
-        return result
+        told = odds or [None] * len(frames)
+        return [judge_by_motion(blur, odd) for blur, odd in zip(result, told, strict=True)]
 
     def close(self) -> None:
         """Give the engine's memory back."""

@@ -114,6 +114,12 @@ class Frame:
     def __post_init__(self) -> None:
         _check(self.rgb, "Frame.rgb", ndim=3, dtype="uint8", last=3)
 
+    @property
+    def box_xyxy(self) -> Box:
+        """The whole of it."""
+        height, width = self.rgb.shape[:2]
+        return 0.0, 0.0, float(width), float(height)
+
     def __repr__(self) -> str:
         height, width = self.rgb.shape[:2]
         return f"Frame({self.index}, {self.pts_s:.3f} s, {width}x{height})"
@@ -184,14 +190,14 @@ class Rle:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FrameScore:
-    """Everything measured on one sampled frame; holds no pixels."""
+    """Everything measured on one sampled frame; holds no pixels. A frame by itself is the first shot."""
 
     frame_index: int
     pts: int | None
     time_base: tuple[int, int]
     pts_s: float
     duration_s: float
-    shot: int
+    shot: int = 0
     phash: int  # 64 bit, colour-aware
     measures: Mapping[str, float]
     skipped: Mapping[str, str] = field(default_factory=dict)

@@ -8,19 +8,14 @@ from typing import TYPE_CHECKING
 
 from qc_plugin.asset.identity import hash_file
 from qc_plugin.errors import UsageError
-from qc_plugin.pipeline.again import frames_again
+from qc_plugin.pipeline.again import frame_again, segmenter_of
 from qc_plugin.report.places import Places, ledger_beside
 from qc_plugin.report.read import read_report
 from qc_plugin.report.timecode import timecodes
-from qc_plugin.signals.optical_flow import judge_by_motion
 from qc_plugin.stages.pictures import heat_map, write_png
-from qc_plugin.stages.segment import BlurSegmenter
-from qc_plugin.types import DECISION_ORDER, AssetReport, Frame, FrameRow
+from qc_plugin.types import DECISION_ORDER, AssetReport, FrameRow
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from qc_plugin.config import RunConfig
     from qc_plugin.types import MediaInfo
 
@@ -45,10 +40,11 @@ def explain_frame(
     report = read_report(report_path)
     row = row_at(report, frame_index)
     source = source_of(report, asset, report_path)
-    frame, odds = _decode(source, report, frame_index, config)
-    segmenter = BlurSegmenter.load(backend=config.backend, precision=config.precision, threads=config.threads)
+    moved = replace(report.asset, path=str(source))
+    found = frame_again(moved, frame_index, config, sample=report.provenance.sample)
+    blur = segmenter_of(config)(found.frame.rgb, found.odds)
     target = out or Path(f"{source.stem}-frame-{frame_index}-blur.png")
-    write_png(target, heat_map(frame.rgb, judge_by_motion(segmenter(frame.rgb), odds)))
+    write_png(target, heat_map(found.frame.rgb, blur))
     return Explanation((*_sentences(row, report.media), *_better(report, row), f"heat map: {target}"), target)
 
 
@@ -85,15 +81,6 @@ def places_of(report: AssetReport, report_path: Path) -> list[Path]:
     """Where the asset of a report may be: where it was checked, then where a scan found its content last."""
     known = Places(ledger_beside(report_path)).paths(report_path)
     return [Path(report.asset.path), *map(Path, known)]
-
-
-def _decode(
-    path: Path, report: AssetReport, frame_index: int, config: RunConfig
-) -> tuple[Frame, NDArray[np.float32] | None]:
-    asset, sample = replace(report.asset, path=str(path)), report.provenance.sample
-    for frame, look in frames_again(asset, [frame_index], config, sample=sample):
-        return frame, look.odds
-    raise UsageError(f"{path}: frame {frame_index} could not be decoded again; check the asset again")
 
 
 def _sentences(row: FrameRow, media: MediaInfo | None) -> list[str]:

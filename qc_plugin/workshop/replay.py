@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qc_plugin import __version__
 from qc_plugin.files import temporary_folder, write_whole
 from qc_plugin.pipeline import Engines
-from qc_plugin.pipeline.single import measure_frame
+from qc_plugin.pipeline.again import measured_again
 from qc_plugin.report.read import read_report
 from qc_plugin.rulesets.ruleset import load_rules
 from qc_plugin.scoring.measure_limits import MeasureLimits, apply_limits
@@ -59,8 +59,8 @@ def replay_frame(
         threads=settings.threads,
         detectors=settings.detector_names,
     )
-    score = measure_frame(source, frame_index, engines, settings, kind=report.asset.kind)
-    score = apply_limits(score, _limits(report))
+    moved = replace(report.asset, path=str(source))
+    score = apply_limits(measured_again(moved, frame_index, engines, settings), _limits(report))
     then = _found_alone(row.score)
     pairs = list(_pairs(then, score))
     found = [*_missing(then, score), *(text for text in (_compare(*pair) for pair in pairs) if text)]

@@ -13,19 +13,18 @@ from qc_plugin.decode.limits import PROFILES
 from qc_plugin.errors import AssetError, UsageError
 from qc_plugin.isolation.media import pictures_of
 from qc_plugin.pages.review import ReviewAsset, ReviewPictures, shared, write_review
-from qc_plugin.pipeline.again import frames_again
+from qc_plugin.pipeline.again import frames_again, segmenter_of
 from qc_plugin.report.listing import reports_of
 from qc_plugin.report.read import read_report
 from qc_plugin.report.repairs import repaired_pictures
-from qc_plugin.signals.optical_flow import judge_by_motion
 from qc_plugin.stages.pictures import heat_overlay, sheet_jpeg
-from qc_plugin.stages.segment import BlurSegmenter
 from qc_plugin.workshop.explain import places_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from qc_plugin.config import RunConfig
+    from qc_plugin.stages.segment import BlurSegmenter
     from qc_plugin.types import AssetReport, FrameRow
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -79,7 +78,7 @@ def write_page_of(
     heat: bool = False,
 ) -> Review:
     """As `make_review`, for rows chosen already: (the report's file, which names its repairs; it; rows)."""
-    segmenter = _segmenter(config) if heat else None
+    segmenter = segmenter_of(config) if heat else None
     shown, missing = [], []
     for path, report, rows in chosen:
         wanted = {row.score.frame_index for row in rows}
@@ -102,10 +101,6 @@ def report_files(places: Sequence[Path]) -> list[Path]:
     return list(found)
 
 
-def _segmenter(config: RunConfig) -> BlurSegmenter:
-    return BlurSegmenter.load(backend=config.backend, precision=config.precision, threads=config.threads)
-
-
 def _pictures(
     report: AssetReport,
     wanted: set[int],
@@ -117,11 +112,11 @@ def _pictures(
     found = _Found()
     try:
         asset = replace(report.asset, path=str(_locate(report, places)))
-        for frame, look in frames_again(asset, wanted, config, sample=report.provenance.sample):
-            found.frames[frame.index] = sheet_jpeg(frame.rgb)
+        for sample in frames_again(asset, wanted, config, sample=report.provenance.sample):
+            index, rgb = sample.frame.index, sample.frame.rgb
+            found.frames[index] = sheet_jpeg(rgb)
             if segmenter is not None:
-                blur = judge_by_motion(segmenter(frame.rgb), look.odds)
-                found.heat[frame.index] = heat_overlay(blur)
+                found.heat[index] = heat_overlay(segmenter(rgb, sample.odds))
     except (AssetError, UsageError, OSError) as error:
         found.why_not = str(error)
     if not found.why_not and len(found.frames) < len(wanted):

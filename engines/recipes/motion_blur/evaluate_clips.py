@@ -15,7 +15,7 @@ import numpy as np
 
 from qc_plugin.decode.limits import DEFAULT_LIMITS
 from qc_plugin.isolation.looks import Wanted, open_source
-from qc_plugin.pipeline.seen import seen
+from qc_plugin.pipeline.sample import sampled
 from qc_plugin.signals.optical_flow import judge_by_motion
 from qc_plugin.types import BlurMap
 
@@ -44,9 +44,8 @@ def frames_of(clip: Path, wanted: set[int]) -> Iterator[tuple[Frame, NDArray[np.
     """The wanted frames with what their motion says, in decode order; none beyond the end of the clip."""
     frames = Wanted(indices=tuple(sorted(wanted)))
     with open_source(clip, "video", frames, reader="pyav", limits=DEFAULT_LIMITS) as source:
-        for look in seen(source.looks()):
-            if look.frame is not None:
-                yield look.frame, look.odds
+        for sample in sampled(source.looks(), "video"):
+            yield sample.frame, sample.odds
 
 
 def in_motion(maps: Maps, odds: NDArray[np.float32] | None) -> Maps:

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from qc_plugin.config import RunConfig
 from qc_plugin.pipeline import Engines
 from qc_plugin.pipeline.measure import Measured, score_samples
-from qc_plugin.pipeline.seen import Sampled
+from qc_plugin.pipeline.sample import Sample
 from qc_plugin.signals.bars import find_bars
 from qc_plugin.stages.spool import PictureSpool
 from qc_plugin.types import Frame
@@ -36,13 +37,11 @@ def test_a_smeared_face_keeps_its_box_and_fails_for_blur(engines):
     sharp = cv2.addWeighted(sharp, 1.0, cv2.GaussianBlur(grain, (0, 0), 1.5), 0.8, -20)
     pictures = [sharp, smeared(sharp, 61), smeared(sharp, 61)]
     samples = [
-        Sampled(
-            Frame(12 * n, 0.5 * n, 0.04, rgb), TECHNICAL, 7, rgb[::2, ::2, 1], find_bars(rgb[::2, ::2, 1])
-        )
+        Sample(Frame(12 * n, 0.5 * n, 0.04, rgb), TECHNICAL, 7, rgb[::2, ::2, 1], find_bars(rgb[::2, ::2, 1]))
         for n, rgb in enumerate(pictures)
     ]
     with PictureSpool() as spool:
-        scores = score_samples(samples, engines, Measured(spool))
+        scores = score_samples(samples, engines, Measured(spool), RunConfig())
     faces = [[row for row in score.regions if row.region.kind == "face"] for score in scores]
     assert [len(rows) for rows in faces] == [1, 1, 0]
     (found,), (carried,) = faces[0], faces[1]

@@ -18,6 +18,7 @@ from qc_plugin.pipeline.repair import (
 from qc_plugin.report.repairs import accepted_repairs, receipt_sentence
 from qc_plugin.rulesets.ruleset import load_rules
 from qc_plugin.scoring.evaluate import judge_measured
+from qc_plugin.signals.optical_flow import judge_by_motion
 from qc_plugin.stages.deblur import DeblurPatch, LocalDeblurrer
 from qc_plugin.stages.segment import BlurSegmenter
 from qc_plugin.stages.spool import PictureSpool
@@ -158,9 +159,10 @@ def test_receipts_of_real_engines_keep_the_measures(smeared):
 class Unsure:
     """Finds every cell a little more likely blurred than not."""
 
-    def segment(self, frames):
+    def segment(self, frames, odds):
         half = np.full((40, 60), 0.5, np.float32)
-        return [BlurMap(f.index, half, half, half, scale_xy=(4.0, 4.0), threshold=0.45) for f in frames]
+        maps = [BlurMap(f.index, half, half, half, scale_xy=(4.0, 4.0), threshold=0.45) for f in frames]
+        return list(map(judge_by_motion, maps, odds))
 
 
 def test_a_repaired_picture_is_judged_by_its_motion_too(smeared):

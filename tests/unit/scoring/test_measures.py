@@ -3,35 +3,19 @@ import pytest
 
 from qc_plugin.rle import decode
 from qc_plugin.scoring.measures import (
-    FrameFacts,
     MeasureLimits,
     apply_limits,
     region_blur,
     score_frame,
 )
-from qc_plugin.types import Region
+from qc_plugin.types import Frame, Region
 from qc_plugin.types.measures import MEASURES, UNITS
 from tests.unit.scoring.made_up import blur_map, frame, region
 
 LIMITS = MeasureLimits(evidence_needed=0.1, sharp_face_blur=0.2, sharp_face_sharpness=0.3)
 
 
-def _facts(**more):
-    facts = {
-        "index": 7,
-        "pts": 700,
-        "time_base": (1, 100),
-        "pts_s": 7.0,
-        "duration_s": 0.04,
-        "width_px": 40,
-        "height_px": 20,
-        "technical": {"luma_p90": 0.5, "luma_mean": 0.4},
-        "phash": 99,
-        "shot": 3,
-        "shot_edge_s": 1.5,
-        "similarity_prev": 0.7,
-    }
-    return FrameFacts(**(facts | more))
+FRAME = Frame(7, 7.0, 0.04, np.zeros((20, 40, 3), np.uint8), 700, (1, 100))
 
 
 def test_the_table_is_whole():
@@ -122,7 +106,7 @@ def test_a_face_is_its_ellipse_not_the_corners_of_its_box():
     assert region_blur(blurred, (0, 0, 20, 20), ellipse=True)[0]["blur_coverage"] == 0
 
 
-def _scored(limits=LIMITS, **more):
+def _scored(limits=LIMITS, technical=None):
     probability = np.zeros((20, 40))
     probability[:, 20:] = 0.9
     regions = [
@@ -130,28 +114,24 @@ def _scored(limits=LIMITS, **more):
         Region(7, "face", (0, 0, 16, 18), 0.9),  # larger, sharp
         Region(7, "hand", (30, 0, 40, 4), 0.5),
     ]
-    return score_frame(
-        _facts(**more),
+    score = score_frame(
+        FRAME,
+        technical=technical or {"luma_p90": 0.5, "luma_mean": 0.4},
+        phash=99,
         regions=regions,
         sharpness_frame=0.6,
         measured_regions=[{"sharpness": s, "clipped_fraction": s / 10} for s in (0.5, 0.4, 0.2)],
         blur_map=blur_map(probability),
-        limits=limits,
     )
+    return apply_limits(score, limits)
 
 
 def test_a_frame_has_its_measures():
     score = _scored()
-    assert (score.frame_index, score.pts, score.time_base, score.shot, score.phash) == (
-        7,
-        700,
-        (1, 100),
-        3,
-        99,
-    )
+    assert (score.frame_index, score.pts, score.time_base, score.phash) == (7, 700, (1, 100), 99)
+    assert (score.pts_s, score.duration_s, score.shot) == (7.0, 0.04, 0)
     assert score.measures["blur_coverage"] == pytest.approx(0.5)
     assert score.measures["luma_p90"] == 0.5
-    assert score.measures["shot_edge_s"] == 1.5
     assert score.measures["sharpness"] == 0.6
     assert set(score.measures) <= set(MEASURES)
 
@@ -184,12 +164,13 @@ def test_the_mask_is_what_is_blurred_where_it_could_be_seen():
     evidence = np.ones((20, 40))
     evidence[:10] = 0.05
     score = score_frame(
-        _facts(),
+        FRAME,
+        technical={},
+        phash=99,
         regions=[],
         sharpness_frame=0.5,
         measured_regions=[],
         blur_map=blur_map(np.ones((20, 40)), evidence=evidence),
-        limits=LIMITS,
     )
     mask = decode(score.blur)
     assert not mask[:10].any()
@@ -197,7 +178,7 @@ def test_the_mask_is_what_is_blurred_where_it_could_be_seen():
 
 
 def test_what_has_no_meaning_is_skipped_with_a_reason():
-    score = _scored(shot_edge_s=None, similarity_prev=None, technical={"luma_p90": float("nan")})
+    score = _scored(technical={"luma_p90": float("nan")})
     for name in ("shot_edge_s", "similarity_prev", "luma_p90"):
         assert name not in score.measures
         assert score.skipped[name]
@@ -205,12 +186,13 @@ def test_what_has_no_meaning_is_skipped_with_a_reason():
 
 def test_no_engine_is_a_reason_too():
     score = score_frame(
-        _facts(),
+        FRAME,
+        technical={},
+        phash=99,
         regions=[Region(7, "face", (0, 0, 9, 9), 0.9)],
         sharpness_frame=0.5,
         measured_regions=[{"sharpness": 0.5}],
         blur_map=None,
-        limits=LIMITS,
     )
     assert (
         score.skipped["blur_coverage"]
@@ -223,12 +205,13 @@ def test_no_engine_is_a_reason_too():
 def test_measures_of_a_region_too_few_are_a_bug_of_the_caller():
     with pytest.raises(ValueError, match="expected 1, got 0"):
         score_frame(
-            _facts(),
+            FRAME,
+            technical={},
+            phash=99,
             regions=[Region(7, "face", (0, 0, 9, 9), 0.9)],
             sharpness_frame=0.5,
             measured_regions=[],
             blur_map=None,
-            limits=LIMITS,
         )
 
 

@@ -10,6 +10,7 @@ from qc_plugin.inference.pictures import Scale, plan_scale
 from qc_plugin.inference.select import open_session
 from qc_plugin.inference.session import check_range
 from qc_plugin.inference.spec import load_spec
+from qc_plugin.signals.optical_flow import judge_by_motion
 from qc_plugin.stages.segment import BlurSegmenter, TileRule
 from qc_plugin.types import Frame
 from tests.support.tiny_onnx import MAPS, blur_maps, contract, not_a_number, write_engine
@@ -95,6 +96,19 @@ def test_batches_give_what_single_frames_give_in_order(segmenter):
     for frame, blur in zip(frames, together, strict=True):
         np.testing.assert_array_equal(blur.probability, segmenter.segment([frame])[0].probability)
     assert segmenter.segment([]) == []
+
+
+def test_motion_known_of_a_frame_counts(segmenter):
+    """Of those of a batch each by its own; a map at the picture's size is that of the engine, enlarged."""
+    frames = [Frame(k, k / 25, 0.04, colours(40, 64, seed=k)) for k in range(3)]
+    odds = [np.full((3, 4), 0.05, np.float32), None, np.full((3, 4), 8.0, np.float32)]
+    for blur, alone, moved in zip(
+        segmenter.segment(frames, odds), segmenter.segment(frames), odds, strict=True
+    ):
+        np.testing.assert_array_equal(blur.probability, judge_by_motion(alone, moved).probability)
+    image = colours(40, 64)
+    still, alone = segmenter(image, odds[0]).probability, segmenter(image).probability
+    assert (still < alone).mean() > 0.9
 
 
 def test_small_pictures_keep_their_pixels():

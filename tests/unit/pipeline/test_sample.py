@@ -1,15 +1,19 @@
-"""Every frame is seen between its neighbours, and none is lost when decoding fails."""
+"""Every sample is seen between its neighbours, and none is lost when decoding fails."""
 
 import numpy as np
 import pytest
 
 from qc_plugin.errors import DecoderDied
 from qc_plugin.isolation.looks import DecodedLook
-from qc_plugin.pipeline.seen import seen
+from qc_plugin.pipeline import sample
 from qc_plugin.signals.optical_flow import BLURRING
 from qc_plugin.types import Frame, Preview
 
 LUMA = np.random.default_rng(0).integers(0, 255, (45, 80), dtype=np.uint8).repeat(4, 0).repeat(4, 1)
+
+
+def sampled(looks):
+    return sample.sampled(looks, "video")
 
 
 def look(index, *, with_frame, fps=25.0):
@@ -19,24 +23,23 @@ def look(index, *, with_frame, fps=25.0):
     return DecodedLook(preview, frame)
 
 
-def test_all_come_in_order_and_wanted_ones_with_their_motion():
-    found = list(seen(look(i, with_frame=i % 3 == 0) for i in range(7)))
-    assert [s.preview.index for s in found] == list(range(7))
-    assert [s.odds is not None for s in found] == [i % 3 == 0 for i in range(7)]
-    assert np.median(found[3].odds) == pytest.approx((4 / 320) / BLURRING, rel=0.3)  # a black frame is soft
+def test_wanted_ones_come_in_order_with_their_motion():
+    found = list(sampled(look(i, with_frame=i % 3 == 0) for i in range(7)))
+    assert [one.frame.index for one in found] == [0, 3, 6]
+    assert np.median(found[1].odds) == pytest.approx((4 / 320) / BLURRING, rel=0.3)  # a black frame is soft
 
 
 def test_first_and_last_have_one_neighbour_and_a_picture_none():
-    first, _, last = seen(look(i, with_frame=True) for i in range(3))
+    first, _, last = sampled(look(i, with_frame=True) for i in range(3))
     assert first.odds is not None
     assert last.odds is not None
-    (alone,) = seen([look(0, with_frame=True)])
+    (alone,) = sampled([look(0, with_frame=True)])
     assert alone.odds is None
-    assert list(seen([])) == []
+    assert list(sampled([])) == []
 
 
 def test_frames_seconds_apart_say_nothing_of_each_other():
-    assert all(s.odds is None for s in seen(look(i, with_frame=True, fps=0.5) for i in range(3)))
+    assert all(s.odds is None for s in sampled(look(i, with_frame=True, fps=0.5) for i in range(3)))
 
 
 def test_what_was_decoded_before_a_failure_comes_before_it():
@@ -45,7 +48,7 @@ def test_what_was_decoded_before_a_failure_comes_before_it():
         yield look(1, with_frame=True)
         raise DecoderDied("the decoder died")
 
-    given = seen(dying())
-    assert [next(given).preview.index, next(given).preview.index] == [0, 1]
+    given = sampled(dying())
+    assert [next(given).frame.index, next(given).frame.index] == [0, 1]
     with pytest.raises(DecoderDied):
         next(given)
