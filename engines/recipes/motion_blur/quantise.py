@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 quantization = runtimes.onnxruntime("onnxruntime.quantization")
 
 N_STEM_CONVOLUTIONS = 4  # three octaves of the bank, and the layer that mixes them
-N_HEAD_CONVOLUTIONS = 3  # mask and extent; evidence in two
+N_HEAD_CONVOLUTIONS = 4  # mask and extent; evidence in two; what the kind of picture says
 
 
 class Pictures(quantization.CalibrationDataReader):
@@ -47,9 +47,14 @@ class Pictures(quantization.CalibrationDataReader):
 
 
 def kept_in_float(model: onnx.ModelProto) -> list[str]:
-    """Convolutions of the stem and the heads, by name."""
-    names = [n.name for n in model.graph.node if n.op_type == "Conv"]
-    return names[:N_STEM_CONVOLUTIONS] + names[-N_HEAD_CONVOLUTIONS:]
+    """Convolutions and additions of the stem and the heads, by name.
+
+    Additions of the stem are constants of the logarithm, those of the heads are of logits: no residual sums.
+    """
+    order = [n.name for n in model.graph.node if n.op_type in ("Conv", "Add")]
+    convolutions = [n.name for n in model.graph.node if n.op_type == "Conv"]
+    stem = order.index(convolutions[N_STEM_CONVOLUTIONS - 1]) + 1
+    return order[:stem] + order[order.index(convolutions[-N_HEAD_CONVOLUTIONS]) :]
 
 
 def quantise(source: Path, target: Path, stored: StoredSet, *, n_pictures: int) -> None:
@@ -68,18 +73,8 @@ def quantise(source: Path, target: Path, stored: StoredSet, *, n_pictures: int) 
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
             op_types_to_quantize=["Conv", "Add"],
-            nodes_to_exclude=kept_in_float(model) + stem_additions(model),
+            nodes_to_exclude=kept_in_float(model),
         )
-
-
-def stem_additions(model: onnx.ModelProto) -> list[str]:
-    """Additions before the last stem convolution: constants of the logarithm, not residual sums."""
-    names, n_convolutions = [], 0
-    for node in model.graph.node:
-        n_convolutions += node.op_type == "Conv"
-        if node.op_type == "Add" and n_convolutions < N_STEM_CONVOLUTIONS:
-            names.append(node.name)
-    return names
 
 
 def main() -> None:

@@ -13,6 +13,8 @@ from engines.recipes.motion_blur.export import EngineGraph, export  # noqa: E402
 from engines.recipes.motion_blur.import_sketch import rename  # noqa: E402
 from engines.recipes.motion_blur.model import Segmenter, Widths, derivative_bank  # noqa: E402
 from engines.recipes.motion_blur.predictor import open_runner, predict  # noqa: E402
+from engines.recipes.motion_blur.quantise import kept_in_float  # noqa: E402
+from engines.recipes.onnx_file import unpack_weights  # noqa: E402
 from qc_plugin.inference import runtimes  # noqa: E402
 
 onnxruntime = runtimes.onnxruntime()
@@ -29,6 +31,7 @@ def exported(tmp_path_factory):
     with torch.no_grad():
         for _ in range(3):  # BatchNorm statistics that folding must carry over
             network(torch.rand(2, 3, 64, 64))
+        network.picture.opinion.weight.normal_(0, 2)  # starts at zero, which would hide it
     weights = folder / "start.pt"
     checkpoint.save(weights, {"ema": network.state_dict(), "widths": (list(WIDTHS.channels), 8, 16)})
     difference = export(weights, folder, version="9.9.9", threshold=0.4, evidence_floor=0.2)
@@ -45,10 +48,27 @@ def test_exported_graph_equals_torch_at_any_size(exported):
     )
     with torch.no_grad():
         expected = EngineGraph(network)(image)
-        unrounded = torch.sigmoid(network(image).probability).numpy()
+        made = network(image)
+        unrounded = torch.sigmoid(made.probability + made.shift).numpy()
+        alone = torch.sigmoid(made.probability).numpy()
     assert probability.shape == intensity.shape == evidence.shape == (3, 1, 48, 16)
     assert np.abs(probability - expected[0].numpy()).max() < 1e-4
     assert 0 < np.abs(probability - unrounded).max() < 5e-3  # float16 weights, folded norms: close, not equal
+    assert np.abs(probability - alone).max() > 0.02  # the kind of picture has its say in the engine
+
+
+def test_stem_and_heads_stay_in_float(exported):
+    model = onnx.load(exported[0] / "model.onnx")
+    kept = set(kept_in_float(unpack_weights(model)))
+    weights = {n.name: n.input[1] for n in model.graph.node if n.op_type == "Conv"}
+    in_float = {weights[name] for name in kept if name in weights}
+    assert {n for n in in_float if "bank" not in n} == {
+        f"network.{part}.weight"
+        for part in ("mix.0", "head", "evidence.0.0", "evidence.1", "picture.opinion")
+    }
+    sums = [n.name for n in model.graph.node if n.op_type == "Add"]
+    residual = 1 + 4 * 2 + 4 + 3  # enter, encoder, skips, decoder
+    assert len([n for n in sums if n not in kept]) == residual
 
 
 def test_graph_has_no_norms_named_axes_and_no_paths(exported):
