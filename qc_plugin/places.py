@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from qc_plugin.environment import variable
-from qc_plugin.errors import ConfigError
+from qc_plugin.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _NAME = "qc-plugin"
 _IN_HOME = {"CONFIG": ".config", "STATE": ".local/state", "CACHE": ".cache", "DATA": ".local/share"}
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_SOCKET_PATH = 107  # bytes that a Unix socket's address may have ...
+_SOCKET_NAME = len("/pymp-12345678/listener-12345678")  # ... and what multiprocessing adds to the folder
 
 
 def user_folder(kind: Literal["CONFIG", "STATE", "CACHE", "DATA"]) -> Path:
@@ -53,6 +55,17 @@ def private_folder() -> Path:
     except OSError:  # nowhere to write: whoever has to write there says so
         pass
     return folder
+
+
+def check_room_for_sockets() -> None:
+    """Raise UsageError where the path of the temporary folder leaves no room for our processes' sockets."""
+    folder = tempfile.gettempdir()
+    if os.name == "posix" and len(os.fsencode(folder)) + _SOCKET_NAME > _SOCKET_PATH:
+        longest = _SOCKET_PATH - _SOCKET_NAME
+        raise UsageError(
+            f"{folder}: a temporary folder with so long a path has no room for sockets; "
+            f"set TMPDIR to one of at most {longest} bytes"
+        )
 
 
 def working_folder() -> Path | None:

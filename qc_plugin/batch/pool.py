@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from qc_plugin.asset.outcome import AssetOutcome
 from qc_plugin.batch.worker import serve
 from qc_plugin.errors import from_other
-from qc_plugin.places import some_working_folder
+from qc_plugin.places import check_room_for_sockets, some_working_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -79,6 +79,7 @@ class WorkerPool:
     def _context(self) -> Any:
         import multiprocessing
 
+        check_room_for_sockets()
         return multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
 
     def work(

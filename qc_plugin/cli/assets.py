@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from qc_plugin.cli import options as o
 from qc_plugin.cli.screen import err, out, print_outcome
@@ -79,7 +80,9 @@ def thumbs(
         err.print(f"no frame of {file} can be offered: {picks.error}", soft_wrap=True, markup=False)
     else:
         n_frames = sum(pick.ratio == "full" for pick in picks.files)
-        out.print(f"{len(picks.files)} stills of {n_frames} frames in {out_dir}", soft_wrap=True)
+        out.print(
+            f"{len(picks.files)} stills of {n_frames} frames in {out_dir}", soft_wrap=True, markup=False
+        )
         if n_frames < best:
             reasons = ", ".join(f"{n} {reason}" for reason, n in picks.funnel.items() if n)
             out.print(f"{best} were asked for; the other frames: {reasons}", markup=False, soft_wrap=True)
@@ -123,5 +126,5 @@ def demo(reports: o.Reports = None, config: o.ConfigFile = None) -> int:
     if outcome.verdict == "error":
         return outcome.exit_code
     assert outcome.sheet is not None
-    out.print(f"\nOpen [bold]{outcome.sheet.resolve()}[/] in a browser.", soft_wrap=True)
+    out.print(f"\nOpen [bold]{escape(str(outcome.sheet.resolve()))}[/] in a browser.", soft_wrap=True)
     return 0

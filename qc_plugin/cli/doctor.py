@@ -9,6 +9,7 @@ from importlib import import_module, metadata
 from pathlib import Path
 
 import typer
+from rich.markup import escape
 
 from qc_plugin.cli import options as o
 from qc_plugin.cli.screen import out
@@ -50,13 +51,13 @@ def doctor(reports: o.Reports = None, config: o.ConfigFile = None) -> int:
 
 
 def _report(label: str, look: Callable[[], str], needed: bool) -> bool:
+    """Whether something needed is missing. Printing is outside of `try`: a full stdout is no missing part."""
     try:
-        out.print(f"[green]✓[/] {label}: {look()}", soft_wrap=True)
+        found, mark, bad = look(), "[green]✓[/]", False
     except (QcError, ImportError, OSError) as error:
-        mark = "[red]✗[/]" if needed else "[dim]-[/]"
-        out.print(f"{mark} {label}: {str(error).replace('[', chr(92) + '[')}", soft_wrap=True)
-        return needed
-    return False
+        found, mark, bad = str(error), "[red]✗[/]" if needed else "[dim]-[/]", needed
+    out.print(f"{mark} {escape(label)}: {escape(found)}", soft_wrap=True)
+    return bad
 
 
 def _pyav() -> str:

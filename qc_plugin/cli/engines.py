@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from qc_plugin.cli.screen import err, out
@@ -65,10 +66,10 @@ def verify() -> int:
     for name in (*list_engines(), *list_user_engines()):
         try:
             load_spec(name).verify()
-            out.print(f"[green]✓[/] {name}")
+            out.print(f"[green]✓[/] {escape(name)}")
         except EngineError as error:
             failed += 1
-            out.print(f"[red]✗[/] {name}: {error}", soft_wrap=True)
+            out.print(f"[red]✗[/] {escape(f'{name}: {error}')}", soft_wrap=True)
     return 2 if failed else 0
 
 
@@ -100,7 +101,8 @@ def import_(
     for name in names:
         spec = load_spec(name)
         out.print(
-            f"[green]✓[/] {name}: {', '.join(spec.classes)}, {spec.model.bytes / 1e6:.1f} MB, {spec.licence}",
+            f"[green]✓[/] {escape(name)}: {escape(', '.join(spec.classes))}, "
+            f"{spec.model.bytes / 1e6:.1f} MB, {escape(spec.licence)}",
             soft_wrap=True,
         )
     out.print(f"in {user_engines_folder()}, each with its licence and origin", soft_wrap=True, markup=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from qc_plugin.cli import options as o
 from qc_plugin.cli.screen import err, out
@@ -80,7 +81,7 @@ def warm_up(run: RunConfig) -> int:
     from qc_plugin.host.tasks import warm_up as load_all
 
     for name, where in load_all(run).items():
-        out.print(f"[green]✓[/] {name}: {where}", soft_wrap=True)
+        out.print(f"[green]✓[/] {escape(f'{name}: {where}')}", soft_wrap=True)
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from qc_plugin.cli import options as o
@@ -33,6 +34,6 @@ def show(config: o.ConfigFile = None) -> int:
     values, origins = load_config(file=config)
     table = Table("setting", "value", "from", box=None, pad_edge=False)
     for key, value in values.model_dump().items():
-        table.add_row(key, str(value), origins[key])
+        table.add_row(key, escape(str(value)), escape(origins[key]))
     out.print(table)
     return 0

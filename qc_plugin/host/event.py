@@ -162,7 +162,8 @@ def _check_head(data: dict[str, Any]) -> None:
     if name not in EVENTS:
         near = get_close_matches(str(name), EVENTS, n=1)
         hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(EVENTS)}"
-        raise UsageError(f"unknown event {_shown(name)}; {hint}")
+        what = "`event` is missing" if name is None else f"unknown event {_shown(name)}"
+        raise UsageError(f"{what}; {hint}")
 
 
 def _shown(value: object) -> str:

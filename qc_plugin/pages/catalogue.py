@@ -218,6 +218,7 @@ def _reasons(entries: Sequence[CatalogueRow]) -> tuple[Reason, ...]:
 
 def _title(entry: CatalogueRow, page_folder: Path) -> Title:
     bad = [f"{entry.decisions[key]:,} {key}" for key in ("reject", "review") if entry.decisions.get(key)]
+    none = "none against it" if any(map(entry.decisions.get, ("accept", "deblur"))) else "none judged"
     reasons = sorted(entry.reasons.items(), key=lambda pair: (-pair[1], pair[0]))
     why = ", ".join(f"{humanise(rule)} ({n})" for rule, n in reasons[:3])
     return Title(
@@ -225,7 +226,7 @@ def _title(entry: CatalogueRow, page_folder: Path) -> Title:
         href=_relative(entry.sheet, page_folder) if entry.sheet else "",
         verdict=entry.verdict,
         word=DECISION_WORDS[entry.verdict],
-        frames=f"{' and '.join(bad) or 'none against it'} of {counted(entry.n_frames, 'frame')}",
+        frames=f"{' and '.join(bad) or none} of {counted(entry.n_frames, 'frame')}",
         share=share(entry.share_bad),
         percent=round(100 * entry.share_bad, 2),
         why=entry.sentence or why or "a rule about the whole asset",

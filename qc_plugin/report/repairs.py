@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qc_plugin.report.layout import N_FOLDERS, repaired_of
+from qc_plugin.report.layout import N_FOLDERS, repaired_of, root_above
 from qc_plugin.report.read import read_column
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ def repaired_pictures(path: Path) -> dict[int, Path]:
     """Frame index -> picture of the repaired frame, of those that exist.
 
     `patch_uri` is read as the plugin writes it: a file, relative to the folder of the report. Where pictures
-    were made after the report, they lie where they would have.
+    were made after the report, they lie where they would have. A report may come from a stranger: what it
+    names outside of its reports folder is not looked at.
     """
     found = {}
     for index, repair in zip(read_column(path, "frame_index"), read_column(path, "repair"), strict=True):
@@ -34,7 +35,17 @@ def _picture(report: Path, index: int, repair: Mapping[str, object]) -> Path | N
     if not isinstance(uri, str) or not uri:
         in_place = repair.get("status") == "accepted" and len(report.parents) > N_FOLDERS
         return repaired_of(report, index) if in_place else None
-    return None if "://" in uri else report.parent / uri
+    return _inside(report, report.parent / uri)
+
+
+def _inside(report: Path, picture: Path) -> Path | None:
+    if len(report.parents) <= N_FOLDERS:
+        return None
+    try:
+        inside = picture.resolve().is_relative_to(root_above(report).resolve())
+    except (OSError, ValueError):  # a loop of links, a NUL
+        return None
+    return picture if inside else None
 
 
 def accepted_repairs(report: AssetReport) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from qc_plugin.asset.check_one import rules_of
 from qc_plugin.asset.judged_again import judge_again
 from qc_plugin.errors import RuleError, UsageError
+from qc_plugin.places import check_room_for_sockets
 from qc_plugin.report.read import read_report
 from qc_plugin.report.write import report_path, write_report
 from qc_plugin.rulesets.ruleset import AssetFacts, choose_rules
@@ -219,6 +220,7 @@ def _each(worker: _Worker, assets: Sequence[StoredAsset], jobs: int) -> Iterator
     if jobs == 1 or len(assets) < 2:
         yield from map(worker, assets)
         return
+    check_room_for_sockets()
     context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
     with ProcessPoolExecutor(min(jobs, len(assets)), mp_context=context) as pool:
         yield from pool.map(worker, assets, chunksize=_chunk(len(assets), jobs))

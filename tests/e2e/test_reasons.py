@@ -36,6 +36,15 @@ def test_row_55_a_black_clip_says_why_on_every_page(qc, tmp_path):
     assert TEXT in (tmp_path / "all.html").read_text()
 
 
+def test_row_55_a_flat_colour_is_called_that_and_no_fade(qc, tmp_path):
+    blue = np.full((90, 160, 3), (20, 40, 200), np.uint8)
+    flat = write_film(tmp_path / "flat.mp4", [blue] * 30)
+    told = json.loads(qc("check", flat, "--no-sheet", "--json").stdout)
+    assert told["sentence"].endswith("left out: one plain tone, nothing to see")
+    assert qc("review", "--catalogue", "qc-reports", "--out", "all.html").returncode == 0
+    assert "none judged of" in (tmp_path / "all.html").read_text()
+
+
 def test_row_55_a_clip_that_was_read_in_part_says_how_much(qc, cut_clip):
     told = json.loads(qc("check", cut_clip, "--no-sheet", "--json").stdout)
     assert told["verdict"] != "accept"

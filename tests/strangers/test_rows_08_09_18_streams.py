@@ -23,6 +23,7 @@ def here(stranger, still, tmp_path):
         (*CHECK, "--json"),
         SCAN,
         ("config", "show"),
+        ("doctor",),
         ("rules", "show", "default"),
         ("--version",),
         ("--help",),
@@ -59,7 +60,9 @@ def test_row_08_what_standard_error_does_not_take_is_dropped(here):
 def test_row_09_an_accepted_asset_is_told_without_a_tick(here, encoding):
     done = here(*CHECK, PYTHONIOENCODING=encoding)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("+ accept  still.png\n")
+    first = done.stdout.splitlines()[0]
+    assert first.startswith("+ accept  ")
+    assert first.endswith("/still.png")
 
 
 def test_row_09_other_commands_and_other_letters(here, still, tmp_path):
@@ -68,7 +71,8 @@ def test_row_09_other_commands_and_other_letters(here, still, tmp_path):
     assert done.stdout.startswith("+ python")
     (tmp_path / "work/š.png").write_bytes(still.read_bytes())
     done = here("check", "š.png", *CHECK[2:], PYTHONIOENCODING="latin-1")
-    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "+ accept  \\u0161.png")
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[0].endswith("/\\u0161.png")
     # No UTF-8 anywhere, not in names of files either.
     here_c = {"LC_ALL": "C", "PYTHONUTF8": 0, "PYTHONCOERCECLOCALE": 0}
     done = here("scan", "š.png", *CHECK[2:], "--reports", "r", **here_c)
