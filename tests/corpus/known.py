@@ -21,6 +21,7 @@ EXPLAINED: dict[str, str] = {
     "pil_icc_profile_big.jpg": "its profile lacks the intent libvips asks for; the others do not convert",
     "sharp_Channel_digital_image_CMYK_color.jpg": "another intent of the same CMYK profile",
     "pil_png_decompression_dos.png": "a text that unpacks to gigabytes",
+    "sharp_cielab-dagams.tiff": _BY_NAME,
     "sentence_tiff-webp-compression-called-damaged.tif": _BY_NAME,
     "wrong-pixels_tiff-planar-rgb16-noise.tif": _BY_NAME,
     "wrong-pixels_avif-pq-bt2020-read-as-srgb.avif": _TONE,

@@ -42,9 +42,10 @@ class _Unseeing:
     def at_scale_of(self, kind: AssetKind) -> _Unseeing:
         return self
 
-    def look(self, frames):
+    def look(self, samples):
         flat = np.zeros((_MAP_PX, _MAP_PX), np.float32)
-        return [BlurMap(f.index, flat, flat, flat + 1) for f in frames], [[] for _ in frames]
+        maps = [BlurMap(sample.frame.index, flat, flat, flat + 1) for sample in samples]
+        return maps, [[] for _ in samples]
 
 
 class UnseeingChecker(AssetChecker):
