@@ -20,6 +20,7 @@ from qc_plugin.batch.gone import forget_gone, if_complete
 from qc_plugin.batch.ledger import Ledger
 from qc_plugin.batch.plan import Plan, Shard, Todo, key_of, make_plan
 from qc_plugin.batch.pool import default_jobs, run_isolated
+from qc_plugin.batch.shard_manifest import write_manifest
 from qc_plugin.batch.walk import check_places
 from qc_plugin.errors import CODES_WORST_FIRST, QcError, TemporaryError, UsageError
 from qc_plugin.extensions.installed import packages
@@ -191,8 +192,6 @@ def _scan(
                 progress(outcome, result.verdicts.total(), n_all)
     result.n_left = n_all - result.verdicts.total()
     if options.shard.of > 1 or config.store is not None:
-        from qc_plugin.batch.shard_manifest import write_manifest
-
         manifest = write_manifest(config.reports, options.shard, plan, ledger, complete=not result.n_left)
         if config.store is not None:
             from qc_plugin.asset.report_store import ReportStore
