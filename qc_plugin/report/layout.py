@@ -25,11 +25,14 @@ _RENAMED = (LEDGER, MANIFESTS, SHEETS, EVENTS, OUTBOX)
 
 
 def adopt(reports: Path) -> None:
-    """Give what an earlier version wrote its present name; what is in use, or cannot be renamed, stays."""
+    """Give what an earlier version wrote its present name; what is in use, or cannot be renamed, stays.
+
+    A folder that may not be looked into is left to those who read it: they say so.
+    """
     for name in _RENAMED:
         old, new = reports / name.removeprefix("_"), reports / name
-        if old.exists() and not new.exists() and not (reports / f"{old.name}-wal").exists():
-            with suppress(OSError):
+        with suppress(OSError):
+            if old.exists() and not new.exists() and not (reports / f"{old.name}-wal").exists():
                 old.rename(new)
 
 
