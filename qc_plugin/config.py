@@ -115,6 +115,7 @@ def load_config(
     origins: Origins = dict.fromkeys(RunConfig.model_fields, "default")
     for source, layer in _layers(flags or {}, file, start or working_folder()):
         _refuse_unknown(layer, source)
+        _refuse_nul(layer, source)
         values.update(layer)
         origins.update(dict.fromkeys(layer, source))
     try:
@@ -164,6 +165,13 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); make it readable") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
+
+
+def _refuse_nul(layer: Mapping[str, Any], source: str) -> None:
+    """No path and no name holds one, and the system refuses it in words of its own."""
+    for key, value in layer.items():
+        if "\0" in str(value):
+            raise ConfigError(f"{source}: `{key}` holds a NUL character; remove it")
 
 
 def _refuse_unknown(layer: Mapping[str, Any], source: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.markup import escape
 
 from qc_plugin.cli.streams import stop_if_unread
 from qc_plugin.errors import ASSET_ERRORS
+from qc_plugin.places import working_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +47,7 @@ def print_outcome(outcome: AssetOutcome, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(outcome_json(outcome)), flush=True)
         return
-    out.print(f"{MARKS[outcome.verdict]}  {escape(plain(outcome.path))}", soft_wrap=True)
+    out.print(f"{MARKS[outcome.verdict]}  {escape(shown(outcome.path))}", soft_wrap=True)
     out.print(f"  {plain(outcome.sentence)}", soft_wrap=True, markup=False)
     if outcome.frames and any(outcome.frames.values()):
         told = (_frames(name, n) for name, n in outcome.frames.items() if n)
@@ -84,7 +86,7 @@ def scan_progress(*, as_json: bool) -> Iterator[Any]:
             elif not err.is_terminal and time.monotonic() - last > _QUIET_S:
                 last = time.monotonic()
                 err.print(
-                    f"{n_done} of {n_all} assets, last: {escape(plain(outcome.path))} ({outcome.verdict})",
+                    f"{n_done} of {n_all} assets, last: {escape(shown(outcome.path))} ({outcome.verdict})",
                     soft_wrap=True,
                 )
 
@@ -114,7 +116,7 @@ def _assets(n: int) -> str:
 
 def _one_line(outcome: AssetOutcome) -> None:
     """An asset that needs a person."""
-    out.print(f"{MARKS[outcome.verdict]}  {escape(plain(outcome.path))}", soft_wrap=True)
+    out.print(f"{MARKS[outcome.verdict]}  {escape(shown(outcome.path))}", soft_wrap=True)
     out.print(f"          {plain(outcome.sentence)}", markup=False, soft_wrap=True)
 
 
@@ -131,6 +133,13 @@ def print_plan(plan: Plan, estimated_s: float | None, jobs: int) -> None:
         out.print("how long it takes is not known: nothing was checked here yet")
     else:
         out.print(f"about {estimated_s / 3600:.1f} h with {jobs} at once, by what the last assets took")
+
+
+def shown(path: str) -> str:
+    """Where an asset lies, for people: below the working folder without it, as they have typed it."""
+    here = working_folder()
+    below = here is not None and Path(path).is_absolute() and Path(path).is_relative_to(here)
+    return plain(str(Path(path).relative_to(here)) if below and here is not None else path)
 
 
 def plain(text: str) -> str:

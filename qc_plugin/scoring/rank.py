@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 REASONS = ("rejected", "review", "duplicate", "per_shot", "min_gap", "outranked", "corrupt")
 _BAD_MOMENT = ("transition", "combed")  # left out, and yet pictures of the film: dark or blank ones are none
+_LONG_TAKE_S = 300.0  # what lies so far apart in one shot is as good as in two: a lecture in one take
 _REFUSED = {"reject": "rejected", "review": "review"}  # accept is ranked, and after it deblur
 
 
@@ -166,13 +167,18 @@ def _twin(
 
 def _too_near(candidate: _Candidate, chosen: Sequence[_Candidate], diversity: Diversity) -> str | None:
     same_shot = [other for other in chosen if other.score.shot == candidate.score.shot]
-    if diversity.per_shot is not None and len(same_shot) >= diversity.per_shot:
+    near = [other for other in same_shot if _distance_s(other, candidate) < _LONG_TAKE_S]
+    if diversity.per_shot is not None and len(near) >= diversity.per_shot:
         return "per_shot"
     gap_s = diversity.min_gap_s or 0.0
     # Across a cut a moment is as good as a minute: the picture is another one.
-    if any(abs(other.score.pts_s - candidate.score.pts_s) < gap_s for other in same_shot):
+    if any(_distance_s(other, candidate) < gap_s for other in same_shot):
         return "min_gap"
     return None
+
+
+def _distance_s(one: _Candidate, other: _Candidate) -> float:
+    return abs(one.score.pts_s - other.score.pts_s)
 
 
 def _rank_crops(ranks: dict[int, FrameRank], ratios: Sequence[str]) -> None:

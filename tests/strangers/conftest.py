@@ -33,12 +33,12 @@ def still(tmp_path_factory):
 @pytest.fixture
 def stranger(tmp_path):
     """Run `python -m qc_plugin ARGS`; the finished process. Nothing of our own environment reaches it."""
-    (tmp_path / "temp").mkdir()
+    (tmp_path / "t").mkdir()
     (tmp_path / "work").mkdir()
 
     def run(*args, shell=None, as_user=(), **environment):
         """`shell`: what to do with the command, as "$@", e.g. `"$@" >&-`."""
-        known = {"PATH": "/usr/bin:/bin", "TMPDIR": tmp_path / "temp", "OMP_NUM_THREADS": 1, **environment}
+        known = {"PATH": "/usr/bin:/bin", "TMPDIR": tmp_path / "t", "OMP_NUM_THREADS": 1, **environment}
         command = [*as_user, sys.executable, "-m", "qc_plugin", *map(str, args)]
         if shell is not None:
             command = ["bash", "-c", shell, "bash", *command]

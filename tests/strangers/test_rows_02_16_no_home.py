@@ -50,7 +50,7 @@ def test_row_02_a_user_without_a_name_and_a_home(stranger, still, tmp_path, comm
     done = stranger(*command.split(), shell=f'"$@" < {tmp_path}/event.json', as_user=UNKNOWN_USER)
     codes = COMMANDS[command]
     healthy(done, codes if isinstance(codes, tuple) else (codes,))
-    assert {path.name for path in (tmp_path / "temp").iterdir()} <= {"qc-plugin-23456"}
+    assert {path.name for path in (tmp_path / "t").iterdir()} <= {"qc-plugin-23456"}
 
 
 @pytest.mark.parametrize("home", HOMES)
@@ -64,7 +64,7 @@ def test_row_02_a_home_where_nothing_can_be_written_is_not_needed(stranger, stil
 
 @unknown_user
 def test_row_02_a_folder_of_somebody_else_in_the_place_of_a_home_is_not_used(stranger, tmp_path):
-    squat = tmp_path / "temp/qc-plugin-23456"
+    squat = tmp_path / "t/qc-plugin-23456"
     squat.mkdir()
     squat.chmod(0o777)
     done = stranger("engines", "list", as_user=UNKNOWN_USER)
@@ -80,7 +80,7 @@ def test_row_02_a_bug_is_told_although_its_log_has_no_home(stranger, tmp_path):
         "sys.argv = ['qc-plugin', 'config', 'show']; main()"
     )
     done = stranger(shell=f'cd .; "${{@:1:{len(UNKNOWN_USER) + 1}}}" -c "{code}"', as_user=UNKNOWN_USER)
-    log = tmp_path / "temp/qc-plugin-23456/state/last-error.log"
+    log = tmp_path / "t/qc-plugin-23456/state/last-error.log"
     assert (done.returncode, done.stderr) == (70, f"internal error; please report it with {log}\n")
     assert "ZeroDivisionError" in log.read_text(encoding="utf-8")
 

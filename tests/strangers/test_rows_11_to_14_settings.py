@@ -139,3 +139,10 @@ def test_row_35_what_is_none_says_where_it_was_set(stranger):
     assert done.returncode == 2
     assert done.stderr.startswith("error: environment: `sample`: ")
     assert "keyframes" in done.stderr
+
+
+def test_a_setting_with_a_nul_is_one_sentence(stranger, tmp_path):
+    (tmp_path / "nul.toml").write_text('reports = "a\\u0000b"\n')
+    done = stranger("check", "x.png", "--config", tmp_path / "nul.toml")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("nul.toml: `reports` holds a NUL character; remove it\n")

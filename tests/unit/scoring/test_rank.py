@@ -92,6 +92,15 @@ def test_a_cut_is_gap_enough(tmp_path):
     assert _order(_rank(tmp_path, scores, diversity="{min_gap_s: 1.0}")) == [0, 2]
 
 
+def test_a_take_of_hours_keeps_candidates_from_all_of_it(tmp_path):
+    """One shot may be a lecture: `per_shot` counts within five minutes of it."""
+    scores = [frame(i, sharpness=0.9 - i / 1000, phash=200 * i, pts_s=60.0 * i) for i in range(120)]
+    ranked = _order(_rank(tmp_path, scores, best=60, diversity="{per_shot: 2}"))
+    assert len(ranked) == 48
+    for hour in (0, 1):
+        assert sum(60 * hour <= i < 60 * hour + 60 for i in ranked) == 24
+
+
 def test_a_gap_of_just_the_limit_is_enough(tmp_path):
     scores = [frame(i, sharpness=0.9, phash=200 * i) for i in range(3)]
     assert _order(_rank(tmp_path, scores, diversity="{min_gap_s: 1.0}")) == [0, 1, 2]
