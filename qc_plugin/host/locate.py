@@ -85,5 +85,11 @@ def _existing(path: Path, uri: str) -> Path:
     if path.is_dir():
         raise UnsupportedAsset(f"{without_secrets(uri)}: is a folder; send one event per asset, or scan it")
     if not path.is_file():
-        raise UnsupportedAsset(f"{without_secrets(uri)}: no such file; check the address")
+        # What follows `?` may be a signature, and is not shown.
+        fix = (
+            "`?` and what follows it are part of the name: leave them out"
+            if "?" in uri
+            else "check the address"
+        )
+        raise UnsupportedAsset(f"{without_secrets(uri)}: no such file; {fix}")
     return path

@@ -163,6 +163,12 @@ def test_row_29_a_sentence_that_helps(tmp_path, event, monkeypatch, uri, words):
     assert "`file` addresses are not read" not in result.error.text
 
 
+def test_row_29_a_query_behind_a_file_is_named_and_not_shown(tmp_path, event):
+    result = EventHandler({"reports": tmp_path / "out"}).answer(event(asset={"uri": "file:///a.mp4?token=x"}))
+    assert "`?` and what follows it are part of the name" in result.error.text
+    assert "token" not in result.error.text
+
+
 @pytest.mark.parametrize("written", ["file:{}/deep/out#1", "file://{}/deep/out%231"])
 def test_row_28_reports_folders_by_address(tmp_path, event, monkeypatch, written):
     monkeypatch.chdir(tmp_path)
