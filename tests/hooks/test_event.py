@@ -48,7 +48,7 @@ def test_fields_we_do_not_know_are_named_and_ignored():
         (raw(schema=True), UsageError, "protocol version"),
         (raw(schema="1"), UsageError, "without quotes"),
         (raw(event="asset.ingestd"), UsageError, "did you mean `asset.ingested`"),
-        (raw(event=...), UsageError, "unknown event missing"),
+        (raw(event=...), UsageError, "`event` is missing"),
         (raw(event=["a"]), UsageError, "unknown event"),
         (raw(id=...), UsageError, "`id`"),
         (raw(id=""), UsageError, "`id`"),
